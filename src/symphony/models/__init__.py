@@ -1,0 +1,1 @@
+"""One file a system of the original report: networks in, logits or rolls out."""
