@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from symphony.errors import SymphonyError
+
 LARGEST_FILE = 10_000_000  # bytes: thirty times the longest sonata in MAESTRO
 MOST_NOTES = 500_000
 LONGEST_SONG = 24 * 3600.0  # seconds
@@ -19,7 +21,7 @@ TICKS_PER_QUARTER = 960
 GRID = 48  # divisions of a quarter note: holds triplets, sextuplets and 64ths
 
 
-class SongError(ValueError):
+class SongError(SymphonyError):
     """Music that can't be used; the message says why in a sentence."""
 
 

@@ -1,0 +1,14 @@
+"""Between songs and arrays: events, steps, rolls and ABC characters. Explained in chapter 1."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "events": ["EventCodec"],
+        "steps": ["StepCodec"],
+        "rolls": ["RollCodec"],
+        "abc": ["AbcCodec"],
+        "build": ["codec_from_dict"],
+    },
+)

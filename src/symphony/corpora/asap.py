@@ -1,0 +1,45 @@
+"""1,067 piano performances of 222 pieces, with velocities and pedal."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from symphony.corpora.download import fetch_files
+from symphony.corpora.source import Entries, Entry, Source
+from symphony.song import Song, SongError
+
+COMMIT = "afc815c75c42e83a79c03feb6da8a35e77d4c6b8"
+SOURCE = Source(
+    name="asap",
+    title="Aligned Scores and Performances (ASAP)",
+    description="1,067 performances of 222 classical piano pieces; only the performances are used.",
+    url=f"https://github.com/fosfrancesco/asap-dataset/archive/{COMMIT}.zip",
+    licence="CC BY-NC-SA 4.0",
+    citation="Foscarin et al., ASAP, ISMIR 2020",
+    sha256="196136cd8cf2b03586878b17f98ff7940954f226a8e7eafe7e2b1b601729638f",
+    size=500_000_000,
+)
+
+
+def wanted(path: Path) -> bool:
+    """The performances, and the table that says which piece each plays."""
+    if path.as_posix() == "metadata.csv":
+        return True
+    return len(path.parts) > 2 and path.suffix == ".mid" and path.name != "midi_score.mid"
+
+
+def read() -> Entries:
+    """Every performance; those of one piece belong together."""
+    folder = fetch_files(SOURCE, wanted)
+    with (folder / "metadata.csv").open(encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["midi_performance"])
+    for row in rows:
+        file_name = row["midi_performance"]
+        try:
+            song = Song.from_midi(folder / file_name)
+        except SongError as error:
+            yield file_name, str(error)
+            continue
+        name = file_name.removesuffix(".mid")
+        yield Entry(song.named(name, source=SOURCE.name), piece=row["folder"])

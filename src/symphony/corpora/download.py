@@ -1,0 +1,140 @@
+"""Fetching a corpus once, by SHA-256, or taking it from the folder named by SYMPHONY_DATA."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from symphony.corpora.source import CorpusError, Source
+
+LARGEST_UNPACKED = 2_000_000_000  # bytes
+
+
+def cache_folder() -> Path:
+    """Where parsed and downloaded corpora are kept: SYMPHONY_CACHE, or the user's cache."""
+    import platformdirs
+
+    named = os.environ.get("SYMPHONY_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("symphony"))
+
+
+def mirror() -> Path | None:
+    """The folder named by SYMPHONY_DATA, where there is one."""
+    named = os.environ.get("SYMPHONY_DATA")
+    return Path(named) if named and Path(named).is_dir() else None
+
+
+def manifest(folder: Path, wanted: Callable[[Path], bool]) -> str:
+    """SHA-256 over the sorted lines "sha256  path" of a folder's wanted files.
+
+    An archive that a server packs on demand has no stable hash; its files have.
+    """
+    files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    lines = [
+        f"{hashlib.sha256((folder / p).read_bytes()).hexdigest()}  {p.as_posix()}\n"
+        for p in files
+        if wanted(p)
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def fetch_files(source: Source, wanted: Callable[[Path], bool], progress: bool = True) -> Path:
+    """The folder that holds a source's files: mirrored, kept from before, or downloaded.
+
+    Args:
+        source: what to fetch; ``source.sha256`` is the manifest of the wanted files.
+        wanted: which paths, relative to the archive's single top folder, belong to it.
+        progress: show a bar.
+
+    Raises:
+        CorpusError: no mirror and no network, or files that are not the published ones.
+    """
+    local = mirror()
+    if local is not None and (local / source.name).is_dir():
+        return _checked(local / source.name, source, wanted)
+    kept = cache_folder() / "downloads" / source.name
+    if kept.is_dir():
+        return kept
+    archive = fetch(source, progress, sha256=None)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{source.name}-", dir=kept.parent))
+    try:
+        unpack(archive, partial)
+        tops = list(partial.iterdir())
+        inside = tops[0] if len(tops) == 1 and tops[0].is_dir() else partial
+        _checked(inside, source, wanted).rename(kept)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        archive.unlink(missing_ok=True)
+    return kept
+
+
+def fetch(source: Source, progress: bool = True, *, sha256: str | None) -> Path:
+    """One file by its URL, or of the same name and hash from the mirror.
+
+    Raises:
+        CorpusError: neither is to be had, or the hash is wrong (the file is not kept).
+    """
+    import pooch
+
+    name = source.url.rsplit("/", 1)[-1]
+    local = mirror()
+    if local is not None and (local / name).is_file():
+        found = hashlib.sha256((local / name).read_bytes()).hexdigest()
+        if sha256 is not None and found != sha256:
+            raise CorpusError(f"{name} in SYMPHONY_DATA is not the published file: wrong SHA-256.")
+        return local / name
+    try:
+        return Path(
+            pooch.retrieve(
+                source.url,
+                known_hash=sha256,
+                fname=name,
+                path=cache_folder() / "downloads",
+                progressbar=progress,
+            )
+        )
+    except ValueError:
+        raise CorpusError(
+            f"What came from {source.url} is not the published {source.name}: its SHA-256 is "
+            "wrong. Nothing was kept; try again later."
+        ) from None
+    except Exception as error:  # requests raises many kinds; each means: no download
+        raise CorpusError(
+            f"The corpus {source.name} ({source.size / 1e6:.0f} MB) can't be downloaded "
+            f"({type(error).__name__}). Put its files in a folder and name that folder in "
+            f"SYMPHONY_DATA, or use an embedded corpus: chorales or folk."
+        ) from None
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip file so that nothing lands outside ``folder``.
+
+    Raises:
+        CorpusError: not a zip file, one that points outside, or one that swells past 2 GB.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            if sum(info.file_size for info in packed.infolist()) > LARGEST_UNPACKED:
+                raise CorpusError(f"{archive.name} would unpack to more than 2 GB.")
+            for info in packed.infolist():
+                target = (folder / info.filename).resolve()
+                if not target.is_relative_to(folder.resolve()):
+                    raise CorpusError(f"{archive.name} tries to write outside its folder.")
+                packed.extract(info, folder)
+    except zipfile.BadZipFile:
+        raise CorpusError(f"{archive.name} is not a whole zip file.") from None
+
+
+def _checked(folder: Path, source: Source, wanted: Callable[[Path], bool]) -> Path:
+    if manifest(folder, wanted) != source.sha256:
+        raise CorpusError(
+            f"The files for {source.name} in {folder} are not the published ones: their SHA-256 "
+            "is wrong. Remove them and try again."
+        )
+    return folder

@@ -1,0 +1,32 @@
+"""Songs heard and seen: sound, piano rolls, overlap plots, notation, and the page's player.
+
+The functions are imported here at once (their heavy libraries only when they run), so that
+``rendering.player`` and ``rendering.notation`` are always the functions, never the modules.
+"""
+
+from symphony.rendering.audio import mp3_bytes, sound_seconds, synthesize, write_audio
+from symphony.rendering.errors import RenderingError
+from symphony.rendering.notation import Notation, notation
+from symphony.rendering.player import Player, player, players
+from symphony.rendering.plots import clock, describe, filmstrip, note_name, overlap, piano_roll
+from symphony.rendering.files import render_file
+
+__all__ = [
+    "Notation",
+    "Player",
+    "RenderingError",
+    "clock",
+    "describe",
+    "filmstrip",
+    "mp3_bytes",
+    "notation",
+    "note_name",
+    "overlap",
+    "piano_roll",
+    "player",
+    "players",
+    "render_file",
+    "sound_seconds",
+    "synthesize",
+    "write_audio",
+]

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+from symphony.evaluation.rhythm import pulse_clarity
+from symphony.song import Song
+
+
+def notes(onsets):
+    onsets = np.sort(np.asarray(onsets, dtype=float))
+    return Song(onsets, np.full(len(onsets), 0.1), np.full(len(onsets), 60), np.full(len(onsets), 80))
+
+
+def test_a_machine_keeps_the_clearest_pulse_and_chance_hardly_any():
+    chance = np.random.default_rng(0).uniform(0, 60, 240)
+    steady = pulse_clarity(notes(np.arange(0, 60, 0.25)))
+    assert steady > 0.95
+    assert pulse_clarity(notes(chance)) < 0.5 * steady
+
+
+def test_a_wavering_hand_is_less_clear_than_a_steady_one():
+    rng = np.random.default_rng(0)
+    beats = np.arange(0.5, 60, 0.5)
+    clarity = [pulse_clarity(notes(beats + rng.normal(0, s, len(beats)))) for s in (0, 0.02, 0.08)]
+    assert clarity[0] > clarity[1] > clarity[2]
+
+
+def test_tempo_and_pitch_do_not_matter():
+    beats = np.arange(0, 40, 0.5)
+    slow = pulse_clarity(notes(beats * 1.6))
+    assert slow == pytest.approx(pulse_clarity(notes(beats)), abs=0.05)
+
+
+def test_too_few_notes_have_no_pulse():
+    assert np.isnan(pulse_clarity(notes([0.0, 1.0])))
