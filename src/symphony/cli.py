@@ -18,7 +18,6 @@ from tyro.extras import SubcommandApp
 from symphony.errors import SymphonyError
 
 app = SubcommandApp()
-Positional = tyro.conf.Positional
 
 
 @app.command
@@ -42,7 +41,7 @@ def corpora() -> None:
 
 @app.command
 def train(
-    recipe: Positional[str],
+    recipe: tyro.conf.Positional[str],
     /,
     size: Literal["tiny", "small", "full"] = "small",
     corpus: str | None = None,
@@ -84,7 +83,7 @@ def train(
 
 @app.command
 def compose(
-    model: Positional[str],
+    model: tyro.conf.Positional[str],
     /,
     seconds: float = 30.0,
     seed: int = 0,
@@ -122,7 +121,7 @@ def compose(
 
 @app.command
 def originality(
-    song: Positional[Path],
+    song: tyro.conf.Positional[Path],
     /,
     corpus: str = "chorales",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
@@ -162,7 +161,7 @@ def originality(
 
 
 @app.command
-def render(song: Positional[Path], /, out: Path = Path("song.mp3")) -> None:
+def render(song: tyro.conf.Positional[Path], /, out: Path = Path("song.mp3")) -> None:
     """Turn a piece into sound, a piano roll, or engraved notes.
 
     Args:

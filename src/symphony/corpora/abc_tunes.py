@@ -85,16 +85,16 @@ def _song(tune: str, answer: dict[str, Any] | None) -> Song | str:
     ticks, start = answer["ticks"], np.maximum(notes[:, 0] - 1, 0)
     duration = notes[:, 0] + notes[:, 1] - start
     tempo = np.array(answer["tempo"], dtype=np.float64).reshape(-1, 2)
-    counted = Song([], [], [], [], tempo=tempo) if len(tempo) else Song([], [], [], [])
-    onset = _seconds(counted.tempo, start / ticks)
+    tempo = tempo if len(tempo) else np.array([[0.0, 120.0]])
+    onset = _seconds(tempo, start / ticks)
     return Song(
         onset=onset,
-        duration=_seconds(counted.tempo, (start + duration) / ticks) - onset,
+        duration=_seconds(tempo, (start + duration) / ticks) - onset,
         pitch=notes[:, 2],
         velocity=np.clip(notes[:, 3], 1, 127),
         onset_quarters=start / ticks,
         duration_quarters=duration / ticks,
-        tempo=counted.tempo,
+        tempo=tempo,
         name=title(tune),
         abc=tune,
     )

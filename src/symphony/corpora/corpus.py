@@ -131,7 +131,9 @@ def _parse(
     official: list[str] = []
 
     def songs() -> Iterator[Song]:
-        for entry in tqdm(read(), desc=f"reading {source.name}", unit=" songs", disable=not progress):
+        for entry in tqdm(
+            read(), desc=f"reading {source.name}", unit=" songs", disable=not progress
+        ):
             if isinstance(entry, tuple):
                 skipped.append(entry)
                 continue

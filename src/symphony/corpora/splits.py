@@ -25,7 +25,8 @@ def melody(song: Song) -> np.ndarray:
     """Pitches of the top line: notes struck while no higher note sounds."""
     top, held = [], [(0, 0.0)][:0]  # held: heap of (-pitch, end)
     for onset, end, pitch in sorted(
-        zip(song.onset.round(3), song.end, song.pitch.astype(int), strict=True), key=lambda n: (n[0], -n[2])
+        zip(song.onset.round(3), song.end, song.pitch.astype(int), strict=True),
+        key=lambda n: (n[0], -n[2]),
     ):
         while held and held[0][1] <= onset + 0.005:
             heapq.heappop(held)

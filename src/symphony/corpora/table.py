@@ -82,7 +82,10 @@ def write(
     try:
         rows: list[dict[str, Any]] = []
         digest = hashlib.sha256()
-        with (partial / "notes.bin").open("wb") as notes, (partial / "pairs.bin").open("wb") as pairs:
+        with (
+            (partial / "notes.bin").open("wb") as notes,
+            (partial / "pairs.bin").open("wb") as pairs,
+        ):
             for song in songs:
                 table = np.zeros(len(song), NOTE)
                 for field in NOTE.names or ():
@@ -129,7 +132,9 @@ def read(folder: Path) -> tuple[Songs, dict[str, Any]]:
     count = rows[-1]["notes"][1] if rows else 0
     pair_count = rows[-1]["pedal"][1] if rows else 0
     notes = _map(folder / "notes.bin", NOTE, (count,))
-    return Songs(notes, _map(folder / "pairs.bin", np.dtype("<f8"), (pair_count, 2)), rows), document
+    return Songs(
+        notes, _map(folder / "pairs.bin", np.dtype("<f8"), (pair_count, 2)), rows
+    ), document
 
 
 def _map(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:

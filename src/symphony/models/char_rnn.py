@@ -7,6 +7,7 @@ sizes of the original Deep Symphony report: three layers of 512 cells.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -87,9 +88,7 @@ class CharRNN(nn.Module):
         zeros = torch.zeros(shape, dtype=self.head.weight.dtype, device=self.head.weight.device)
         return zeros, zeros.clone()
 
-    def step(
-        self, tokens: Int[Tensor, " B"], state: State
-    ) -> tuple[Float[Tensor, "B V+1"], State]:
+    def step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V+1"], State]:
         """One symbol onwards with the weights of ``self.lstm``, without its set-up costs.
 
         On a CPU, ``nn.LSTM`` repacks all weights at each call; the cell does not.
@@ -97,7 +96,7 @@ class CharRNN(nn.Module):
         x = self.read(tokens)  # [B, e]
         hidden, cell = [], []
         for layer in range(self.config.layers):
-            weights = self.lstm._flat_weights[4 * layer : 4 * layer + 4]
+            weights: list[Any] = self.lstm._flat_weights[4 * layer : 4 * layer + 4]
             h, c = torch.lstm_cell(x, (state[0][layer], state[1][layer]), *weights)
             hidden.append(h)
             cell.append(c)

@@ -6,10 +6,10 @@ The functions are imported here at once (their heavy libraries only when they ru
 
 from symphony.rendering.audio import mp3_bytes, sound_seconds, synthesize, write_audio
 from symphony.rendering.errors import RenderingError
+from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
 from symphony.rendering.player import Player, player, players
 from symphony.rendering.plots import clock, describe, filmstrip, note_name, overlap, piano_roll
-from symphony.rendering.files import render_file
 
 __all__ = [
     "Notation",

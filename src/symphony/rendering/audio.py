@@ -182,9 +182,9 @@ def _gain(sound: Iterator[np.ndarray] | list[np.ndarray], rate: int, song: Song)
     """What to multiply by so that the loudest sample lies at PEAK."""
     peak = loudest = 0.0
     for block in sound:
-        peak = max(peak, float(np.abs(block).max(initial=0)))
         for at in range(0, len(block), rate):
             second = block[at : at + rate]
+            peak = max(peak, float(np.abs(second).max()))
             loudest = max(loudest, float(np.sqrt(np.mean(np.square(second)))))
     if not peak or loudest * PEAK / peak < SILENCE:
         raise RenderingError(

@@ -228,7 +228,8 @@ def tone(key: int, rate: int, seconds: float) -> Float32[np.ndarray, " n"]:
     wave = here + 0.5 * x * (
         after
         - before
-        + x * (2 * before - 5 * here + 4 * after - later + x * (3 * (here - after) + later - before))
+        + x
+        * (2 * before - 5 * here + 4 * after - later + x * (3 * (here - after) + later - before))
     )
     level = np.clip((time - zone.filter_hold) / zone.filter_decay, 0, 1 - zone.filter_sustain)
     low, high = zone.cutoff

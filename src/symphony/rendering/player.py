@@ -1,0 +1,239 @@
+"""The player of the book's pages: a piece to hear, its roll with a moving cursor, and one line
+that says how much of it was copied.
+
+One piece of HTML that asks no other host for anything: it works in Jupyter, on Colab, in VS
+Code and on the static page, and without scripts the sound still plays.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from symphony.rendering.audio import TAIL, mp3_bytes
+from symphony.rendering.errors import RenderingError
+from symphony.rendering.plots import clock, describe, note_name
+from symphony.song import Song
+
+WIDTH = 2000  # units of the drawing from left to right: 10 ms each in a piece of 20 s
+FADE = 1.5  # seconds over which an excerpt fades out, to say that the piece goes on
+UNSEEN_LIMIT = 95.0  # percentile of unseen real music above which a piece counts as copied
+_LOUDNESS = ((0, 48, 0.55), (48, 80, 0.78), (80, 128, 1.0))  # velocities and their opacity
+
+
+@dataclass(frozen=True, repr=False)
+class Player:
+    """What :func:`player` makes; display it, or take its ``html``.
+
+    Attributes:
+        title: what stands above the roll.
+        seconds: length of the sound.
+        figure: the <figure> alone, without style and script.
+    """
+
+    title: str
+    seconds: float
+    figure: str
+
+    @property
+    def html(self) -> str:
+        """The whole: figure, style and script."""
+        return self.figure + _assets()
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return f"<Player {self.title!r}, {self.seconds:.1f} s>"
+
+
+@dataclass(frozen=True, repr=False)
+class Players:
+    """Several players in a grid of one to three columns, as wide as the page allows."""
+
+    players: tuple[Player, ...]
+
+    @property
+    def html(self) -> str:
+        """The grid with one style and one script for all."""
+        inside = "".join(one.figure for one in self.players)
+        return f'<div class="symphony-players">{inside}</div>{_assets()}'
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return f"<Players: {', '.join(repr(one.title) for one in self.players)}>"
+
+
+def player(
+    song: Song,
+    *,
+    title: str = "",
+    seconds: float | None = None,
+    start: float = 0.0,
+    originality: Any = None,
+) -> Player:
+    """A song with its sound, its roll and its originality line, for notebooks and pages.
+
+    Args:
+        song: what to play, pedal and all.
+        title: what to write above; the song's name if left out.
+        seconds: how much of it, fading out at the end; None plays it to its end.
+        start: where in the song to begin, in seconds; the times below the roll are the song's.
+        originality: an ``OriginalityReport`` of the whole song (its ``line`` is written below,
+            and where it is more than unseen real music shares, the copied notes are marked in
+            the roll), a line of your own, or None.
+
+    Raises:
+        RenderingError: an excerpt without notes, or times that make none.
+    """
+    if not (np.isfinite(start) and start >= 0):
+        raise RenderingError(f"An excerpt starts at 0 s or later, not at {start} s.")
+    if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
+        raise RenderingError(f"An excerpt lasts more than 0 s, not {seconds} s.")
+    whole = song.sustained()
+    end = whole.seconds if seconds is None else start + seconds
+    name = title or song.name or "Untitled"
+    rows = np.flatnonzero((whole.onset >= start) & (whole.onset < end))
+    if not len(rows):
+        raise RenderingError(
+            f"{name} has no notes between {clock(start)} and {clock(end)}, so there is nothing "
+            "to hear."
+        )
+    excerpt = whole.slice(start, end) if start or seconds else whole
+    cut = end < whole.seconds
+    copied = _copied(originality)
+    marked = np.isin(rows, np.asarray(originality.nearest[0].query_notes)) if copied else None
+    sound = mp3_bytes(excerpt, fade=min(FADE, excerpt.seconds / 4) if cut else 0.0)
+    return Player(
+        title=name,
+        seconds=excerpt.seconds + TAIL,
+        figure=_figure(name, excerpt, start, sound, originality, copied, marked),
+    )
+
+
+def players(items: Sequence[Player]) -> Players:
+    """Players in a grid: three columns on a wide page, one on a phone.
+
+    Raises:
+        RenderingError: nothing to show.
+    """
+    if not items:
+        raise RenderingError("A grid of players needs at least one player.")
+    return Players(tuple(items))
+
+
+def _copied(originality: Any) -> bool:
+    """Whether a report says that more was copied than unseen real music shares."""
+    if originality is None or isinstance(originality, str) or not originality.nearest:
+        return False
+    return float(originality.percentile["run"]) > UNSEEN_LIMIT
+
+
+def _figure(
+    title: str,
+    song: Song,
+    start: float,
+    sound: bytes,
+    originality: Any,
+    copied: bool,
+    marked: np.ndarray | None,
+) -> str:
+    length = song.seconds + TAIL
+    label = describe(song, title)
+    line = ""
+    if isinstance(originality, str):
+        line = html.escape(originality)
+    elif originality is not None:
+        sign, kind = ("copied", "sp-is-copied") if copied else ("original", "sp-is-original")
+        line = f'<b class="{kind}">{sign}</b>{html.escape(originality.line)}'
+    if marked is not None and marked.any():
+        first, last = song.onset[marked].min(), song.end[marked].max()
+        label += (
+            f" A copied passage is marked from {clock(start + first)} to {clock(start + last)}."
+        )
+    name = html.escape(title)
+    body = (
+        f"<figcaption><b>{name}</b><span>{clock(length)}</span></figcaption>"
+        f"{_roll(song, length, label, marked)}{_axis(start, length)}"
+        f'<audio controls preload="metadata" aria-label="{name}" '
+        f'src="data:audio/mpeg;base64,{base64.b64encode(sound).decode()}"></audio>'
+        + (f'<p class="sp-originality">{line}</p>' if line else "")
+    )
+    key = hashlib.sha256(body.encode()).hexdigest()[:12]
+    return (
+        f'<figure class="symphony-player mathjax_ignore" id="player-{key}" '
+        f'data-title="{name}" data-start="{start:.2f}" data-length="{length:.3f}">{body}</figure>'
+    )
+
+
+def _roll(song: Song, length: float, label: str, marked: np.ndarray | None) -> str:
+    """Notes as strokes of a few paths: some ten bytes a note."""
+    low, high = int(song.pitch.min()) - 1, int(song.pitch.max()) + 1
+    spare = max(24 - (high - low), 0)
+    low, high = low - spare // 2, high + (spare + 1) // 2
+    x = np.round(song.onset / length * WIDTH).astype(int)
+    # a struck-again note must not melt into the one before: end a little early
+    width = np.maximum(np.round(song.duration / length * WIDTH).astype(int) - 2, 3)
+    y = (high - song.pitch.astype(int)) * 2 + 1
+    plain = np.ones(len(song), bool) if marked is None else ~marked
+    paths = []
+    for least, limit, opacity in _LOUDNESS:
+        chosen = plain & (song.velocity >= least) & (song.velocity < limit)
+        paths.append(_path("sp-notes", x[chosen], y[chosen], width[chosen], opacity))
+    if marked is not None:
+        paths.append(_path("sp-copied", x[marked], y[marked], width[marked], 1.0))
+    height = (high - low) * 2 + 2
+    octaves = [pitch for pitch in range(-(-low // 12) * 12, high + 1, 12) if pitch >= 0]
+    grid = "".join(f"M0 {(high - pitch) * 2 + 1}h{WIDTH}" for pitch in octaves)
+    names = "".join(
+        f'<span aria-hidden="true" style="top:{((high - p) * 2 + 1) / height:.1%}">{note_name(p)}'
+        "</span>"
+        for p in octaves
+    )
+    return (
+        f'<div class="sp-roll">{names}<svg viewBox="0 0 {WIDTH} {height}" '
+        f'preserveAspectRatio="none" role="img" aria-label="{html.escape(label)}">'
+        f'<path class="sp-grid" d="{grid}"/>{"".join(paths)}</svg></div>'
+    )
+
+
+def _path(kind: str, x: np.ndarray, y: np.ndarray, width: np.ndarray, opacity: float) -> str:
+    if not len(x):
+        return ""
+    strokes = "".join(f"M{a} {b}h{c}" for a, b, c in zip(x, y, width, strict=True))
+    faded = "" if opacity == 1 else f' opacity="{opacity:.2g}"'
+    return f'<path class="{kind}"{faded} d="{strokes}"/>'
+
+
+def _axis(start: float, length: float) -> str:
+    """Times of the song below the roll: at most seven, at round seconds."""
+    step = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if length / s <= 6), 1800)
+    times = np.arange(np.ceil(start / step) * step, start + length * 0.98, step)
+    marks = "".join(
+        f'<span style="left:{(time - start) / length:.1%}">{clock(time)}</span>' for time in times
+    )
+    return f'<div class="sp-axis" aria-hidden="true">{marks}</div>'
+
+
+@lru_cache(maxsize=1)
+def _assets() -> str:
+    """Style and script, comments and indentation left out."""
+    here = files("symphony.rendering")
+    style = re.sub(r"/\*.*?\*/", "", here.joinpath("player.css").read_text("utf-8"), flags=re.S)
+    script = re.sub(r"(?m)(^|\s)//.*$|/\*.*?\*/", "", here.joinpath("player.js").read_text("utf-8"))
+    tidy = [
+        "\n".join(line.strip() for line in text.splitlines() if line.strip())
+        for text in (style, script)
+    ]
+    return f"<style>{tidy[0]}</style><script>{tidy[1]}</script>"

@@ -1,0 +1,200 @@
+"""Weights and their card: saving them, and getting a model back that can compose."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from symphony.errors import SymphonyError
+from symphony.models.char_rnn import CharRNN, CharRNNConfig
+from symphony.models.sampling import generate
+from symphony.training.encoded import EncodedCorpus
+from symphony.training.measure import held_out_loss
+from symphony.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from symphony.codecs import EventCodec
+    from symphony.song import Song
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+CHECKED_SYMBOLS = 16_384  # of the test split: enough to tell models apart, seconds to measure
+BITS = float(np.log(2))  # nats in a bit
+
+
+class CheckpointError(SymphonyError):
+    """Weights or a card that can't be used."""
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write the weights in half precision, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    half = {
+        k: v.detach().to("cpu", torch.float16).contiguous() for k, v in model.state_dict().items()
+    }
+    save_file(half, partial)
+    partial.replace(path)
+
+
+def save_card(recipe: Recipe, encoded: EncodedCorpus, out: Path, run: dict, fabric: Any) -> dict:
+    """Measure the kept weights on held-out music and write ``card.json`` beside them."""
+    model = _load_weights(recipe, encoded.vocabulary, out / "weights.safetensors")
+    model.to(fabric.device)
+    notes = {p: int((getattr(encoded, p) < 128).sum()) for p in ("validation", "test")}
+    metrics: dict[str, float] = {}
+    for part, count in notes.items():
+        stream = getattr(encoded, part)
+        nats = held_out_loss(model, stream)
+        metrics[f"{part}_nats"] = nats
+        metrics[f"{part}_bits_per_event"] = nats / BITS
+        metrics[f"{part}_bits_per_note"] = nats / BITS * (len(stream) - 1) / max(count, 1)
+    model.to("cpu")
+    metrics["checked_nats"] = held_out_loss(model, encoded.test, CHECKED_SYMBOLS)
+    gpu = torch.cuda.get_device_name() if fabric.device.type == "cuda" else ""
+    card = {
+        "recipe": asdict(recipe),
+        "recipe_hash": recipe.hash,
+        "corpus": encoded.corpus,
+        "vocabulary": encoded.vocabulary,
+        "weights_sha256": hashlib.sha256((out / "weights.safetensors").read_bytes()).hexdigest(),
+        "versions": {name: version(name) for name in ("deep-symphony", "torch", "numpy")},
+        "hardware": gpu or f"{os.cpu_count()} CPU cores, {platform.machine()}",
+        "processes": fabric.world_size,
+        "minutes": round(run["seconds"] / 60, 2),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "training_symbols": recipe.steps * recipe.batch * recipe.window,
+        "curve": run["curve"],
+        "metrics": metrics,
+    }
+    write_card(out, card)
+    return card
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write ``card.json``, whole or not at all."""
+    partial = folder / ".card.json.partial"
+    partial.write_text(json.dumps(card, indent=1) + "\n")
+    partial.replace(folder / "card.json")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, the codec of its symbols, and its card."""
+
+    model: CharRNN
+    codec: EventCodec
+    card: dict[str, Any]
+    recipe: Recipe
+
+    def compose(
+        self,
+        seconds: float,
+        *,
+        seed: int = 0,
+        batch: int = 1,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        greedy: bool = False,
+    ) -> list[Song]:
+        """Pieces of ``seconds`` each; the same seed gives the same pieces on one machine.
+
+        Raises:
+            CheckpointError: no positive length, or a model that moves time on too slowly.
+        """
+        if not 0 < seconds <= 3600:
+            raise CheckpointError(
+                f"A piece lasts more than 0 s and at most an hour: not {seconds} s."
+            )
+        settings: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "greedy": greedy}
+        steps = int(24 * seconds) + 64  # events a second of busy music; doubled until enough
+        while True:
+            tokens = generate(self.model, steps, batch=batch, seed=seed, **settings)
+            short = min(self.codec.seconds(row) for row in tokens)
+            if short >= seconds:
+                break
+            if steps > 400 * seconds + 4096:
+                raise CheckpointError(
+                    f"{self.recipe.name} hardly moves on: {steps} events last {short:.1f} s. "
+                    "Try a higher temperature, or train it longer."
+                )
+            steps *= 2
+        songs = []
+        for i, row in enumerate(tokens):
+            name = f"{self.recipe.name}, {'greedy' if greedy else f'seed {seed}'}"
+            song = self.codec.decode(row, name=name + (f" ({i + 1})" if batch > 1 else ""))
+            songs.append(song.slice(0.0, seconds).named(song.name, source=self.recipe.name))
+        return songs
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the models that come with the library."""
+    return tuple(sorted(p.parent.name for p in SHIPPED.glob("*/card.json")))
+
+
+def load_model(name_or_folder: str | Path) -> Trained:
+    """A shipped model by name, or the model in a run's folder.
+
+    Raises:
+        CheckpointError: no such model, a broken file, or weights that aren't the card's.
+    """
+    from symphony.codecs import codec_from_dict
+
+    folder = Path(name_or_folder).expanduser()
+    if str(name_or_folder) in shipped():
+        folder = SHIPPED / str(name_or_folder)
+    try:
+        card = json.loads((folder / "card.json").read_text())
+        given: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in card["recipe"].items()
+        }
+        recipe = Recipe(**given)
+        vocabulary, sha256 = card["vocabulary"], card["weights_sha256"]
+    except FileNotFoundError:
+        near = difflib.get_close_matches(str(name_or_folder), shipped(), n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise CheckpointError(
+            f"There is no model {str(name_or_folder)!r}: neither shipped nor the folder of a "
+            f"finished run.{hint} Shipped: {', '.join(shipped()) or 'none'}."
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"The card in {folder} is broken: {error!r}.") from None
+    weights = folder / "weights.safetensors"
+    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != sha256:
+        raise CheckpointError(
+            f"The weights in {folder} are not those its card describes: they are missing, "
+            "cut short or changed."
+        )
+    model = _load_weights(recipe, vocabulary, weights)
+    return Trained(model, codec_from_dict(recipe.codec), card, recipe)
+
+
+def _load_weights(recipe: Recipe, vocabulary: int, path: Path) -> CharRNN:
+    model = CharRNN(CharRNNConfig(vocabulary, **recipe.model))
+    try:
+        model.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    except Exception as error:  # safetensors' own error, or RuntimeError for other shapes
+        raise CheckpointError(f"The weights {path.name} don't fit: {error}.") from None
+    return model.eval()
+
+
+def load_snapshots(folder: Path) -> dict[int, CharRNN]:
+    """The models a run kept on its way, by step."""
+    trained = load_model(folder)
+    return {
+        int(path.stem.removeprefix("step-")): _load_weights(
+            trained.recipe, trained.card["vocabulary"], path
+        )
+        for path in sorted(folder.glob("step-*.safetensors"))
+    }

@@ -1,0 +1,126 @@
+"""The training loop of models that predict the next symbol (chapter 2)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from symphony.models.char_rnn import CharRNN, CharRNNConfig
+from symphony.training.checkpoint import save_card, save_weights
+from symphony.training.encoded import EncodedCorpus
+from symphony.training.measure import held_out_loss
+from symphony.training.recipes import Recipe, RecipeError
+from symphony.training.runtime import asked_to_stop, launch, load_state, reduced, save_state
+
+STATE = "state.ckpt"  # everything needed to go on; read back only from one's own run
+
+
+def draw_windows(stream: Tensor, recipe: Recipe, step: int) -> Tensor:
+    """The batch of a step, [batch, window + 1]: the same whenever and wherever it is drawn."""
+    chance = np.random.default_rng([recipe.seed, step])
+    starts = chance.integers(0, max(len(stream) - recipe.window, 1), recipe.batch)
+    places = torch.from_numpy(starts)[:, None] + torch.arange(recipe.window + 1)
+    return stream[places.clamp(max=len(stream) - 1)].long()
+
+
+def train(
+    recipe: Recipe,
+    music: EncodedCorpus | Path,
+    out: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    progress: bool = True,
+) -> dict[str, Any] | None:
+    """Train one model and leave its weights and card in ``out``.
+
+    Args:
+        recipe: what to do.
+        music: the encoded music, or its file, read once all processes have started.
+        out: the run's folder.
+        device: auto, cpu, cuda or mps.
+        resume: go on from the state in ``out``; the result is the same as without a stop.
+        progress: show a bar.
+
+    Returns:
+        The card; None on every process but the first of several.
+
+    Raises:
+        RecipeError: nothing to resume, a run of another recipe, or a loss that is not finite.
+        KeyboardInterrupt: stopped by Ctrl-C, after the state was saved.
+    """
+    fabric = launch(device)
+    fabric.barrier()  # the first process may still be writing the file
+    encoded = EncodedCorpus.load(music) if isinstance(music, Path) else music
+    torch.manual_seed(recipe.seed)
+    model = CharRNN(CharRNNConfig(encoded.vocabulary, **recipe.model))
+    optimizer: Any = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    model, optimizer = fabric.setup(model, optimizer)
+    model.mark_forward_method("loss")
+    run: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": float("inf"), "curve": []}
+    state = {"model": model, "optimizer": optimizer, "run": run, "recipe": recipe.hash}
+    if resume:
+        load_state(fabric, out / STATE, state)
+        run = state["run"]
+    out.mkdir(parents=True, exist_ok=True)
+    stream = torch.from_numpy(encoded.train)
+    shares = slice(fabric.global_rank, None, fabric.world_size)
+    losses: list[Tensor] = [torch.tensor(value) for value in run.pop("pending", [])]
+    bar = tqdm(
+        total=recipe.steps,
+        initial=run["step"],
+        desc=f"{recipe.name} ({recipe.size})",
+        disable=not (progress and fabric.is_global_zero),
+    )
+    begun = time.perf_counter() - run["seconds"]
+    with asked_to_stop() as stopped, bar:
+        while run["step"] < recipe.steps:
+            step = run["step"]
+            windows = draw_windows(stream, recipe, step)[shares].to(fabric.device)
+            torch.manual_seed((recipe.seed << 32) + (step << 8) + fabric.global_rank)  # dropout
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * (1 - 0.9 * step / recipe.steps)
+            model.train()
+            optimizer.zero_grad()
+            loss = model.loss(windows)
+            fabric.backward(loss)
+            fabric.clip_gradients(model, optimizer, max_norm=recipe.clip)
+            optimizer.step()
+            losses.append(loss.detach())
+            run["step"] = step = step + 1
+            bar.update()
+            if step in recipe.snapshots and fabric.is_global_zero:
+                save_weights(model.module, out / f"step-{step:06d}.safetensors")
+            if step % recipe.evaluate_every == 0 or step == recipe.steps:
+                mean = float(reduced(fabric, torch.stack(losses).mean(), "mean"))
+                if not np.isfinite(mean):
+                    raise RecipeError(
+                        f"The loss is no longer a finite number at step {step}: try a smaller "
+                        f"learning rate than {recipe.learning_rate}."
+                    )
+                losses.clear()
+                held_out = held_out_loss(
+                    model.module, encoded.validation, recipe.validation_symbols
+                )
+                run["curve"].append({"step": step, "train": mean, "validation": held_out})
+                bar.set_postfix(train=f"{mean:.3f}", validation=f"{held_out:.3f}")
+                better = held_out < run["best"]
+                run["best"] = min(held_out, run["best"])
+                if fabric.is_global_zero and (better or recipe.keep == "last"):
+                    save_weights(model.module, out / "weights.safetensors")
+                run["seconds"] = time.perf_counter() - begun
+                save_state(fabric, out / STATE, state)
+            if reduced(fabric, torch.tensor(float(stopped.is_set())), "sum") > 0:
+                if losses:  # else this very step was saved above
+                    run["seconds"] = time.perf_counter() - begun
+                    run["pending"] = [value.item() for value in losses]
+                    save_state(fabric, out / STATE, state)
+                bar.write(f"Stopped after step {step}. Go on with --resume --out {out}")
+                raise KeyboardInterrupt
+    return save_card(recipe, encoded, out, run, fabric) if fabric.is_global_zero else None
