@@ -6,6 +6,7 @@ quiet piece can be heard; how loud notes are beside each other is kept.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from functools import lru_cache
@@ -65,11 +66,16 @@ def write_audio(song: Song, path: str | Path, *, rate: int = 44_100, mono: bool 
     if suffix not in (".mp3", ".wav"):
         raise RenderingError(f"Sound goes to a file named .mp3 or .wav, not {path.name!r}.")
     song = _checked(song, rate, LONGEST_FILE)
+    part = path.with_name(path.name + ".part")  # a failure must not cost an earlier file
     try:
-        with path.open("wb") as file:
+        with part.open("wb") as file:
             _encode(song, file, suffix[1:].upper(), rate=rate, mono=mono)
+        part.replace(path)
     except OSError as error:
         raise RenderingError(f"{path} can't be written: {error.strerror or error}.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def mp3_bytes(

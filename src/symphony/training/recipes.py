@@ -76,15 +76,16 @@ _BASES = {
         "small",
         "chorales",
         subset=32,
-        steps=1200,
+        steps=2000,
         batch=16,
-        window=128,
+        window=256,
+        learning_rate=3e-3,
         keep="last",
         evaluate_every=50,
-        snapshots=(50, 100, 200, 300, 400, 600, 800, 1200),
+        snapshots=(100, 200, 300, 400, 500, 700, 1000, 2000),
     ),
     "char-rnn-performances": Recipe(
-        "char-rnn-performances", "small", "asap", steps=2200, evaluate_every=200
+        "char-rnn-performances", "small", "asap", steps=1300, evaluate_every=100
     ),
 }
 

@@ -1,0 +1,118 @@
+"""A Char-RNN as a dynamical system: its path through state space, and its loops (chapter 2).
+
+The original report guessed that memory sits in limit cycles. Under greedy generation the
+network is a deterministic system: once its state returns, it repeats for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64
+
+from symphony.models.char_rnn import CharRNN, State
+from symphony.models.sampling import one_thread
+
+
+@dataclass(frozen=True)
+class Path:
+    """A greedy run: its symbols, the top layer's hidden values, and the full state at the end."""
+
+    tokens: Int64[np.ndarray, " T"]
+    hidden: Float32[np.ndarray, "T width"]
+    state: State
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The loop that a greedy run ends in.
+
+    Attributes:
+        start: the step at which the repetition begins.
+        period: its length in symbols.
+        symbols: one turn, rotated so that equal loops are equal tuples.
+        drift: mean distance of the hidden values after one turn, relative to their mean distance
+            half a turn away: near 0 for a true cycle of the state.
+    """
+
+    start: int
+    period: int
+    symbols: tuple[int, ...]
+    drift: float
+
+
+@torch.inference_mode()
+def follow(model: CharRNN, steps: int, state: State | None = None, last: int | None = None) -> Path:
+    """Run greedily from a state (whose last symbol was ``last``), or from the beginning."""
+    token = model.config.start if last is None else last
+    state = model.begin(1) if state is None else state
+    tokens, hidden = np.empty(steps, np.int64), []
+    with one_thread():
+        for t in range(steps):
+            logits, state = model.step(torch.tensor([token]), state)
+            logits[:, model.config.start] = -torch.inf
+            token = int(logits.argmax())
+            tokens[t] = token
+            hidden.append(state[0][-1, 0].numpy())
+    return Path(tokens, np.stack(hidden), state)
+
+
+def find_cycle(path: Path, turns: int = 3) -> Cycle | None:
+    """The shortest period that the symbols repeat at least ``turns`` times up to the end.
+
+    Returns:
+        None where the run has not settled.
+    """
+    tokens = path.tokens
+    for period in range(1, len(tokens) // turns + 1):
+        same = tokens[period:] == tokens[:-period]
+        broken = np.flatnonzero(~same)
+        start = int(broken[-1]) + 1 if len(broken) else 0
+        if len(tokens) - start >= turns * period:
+            turn = tokens[-period:].tolist()
+            return Cycle(start, period, min_rotation(turn), _drift(path.hidden[start:], period))
+    return None
+
+
+def min_rotation(turn: Sequence[int]) -> tuple[int, ...]:
+    """The smallest rotation of a loop: its name, wherever one starts to read it."""
+    turn = list(turn)
+    return min(tuple(turn[i:] + turn[:i]) for i in range(len(turn)))
+
+
+def _drift(hidden: np.ndarray, period: int) -> float:
+    half = max(period // 2, 1)
+    turn = np.linalg.norm(hidden[period:] - hidden[:-period], axis=1).mean()
+    away = np.linalg.norm(hidden[half:] - hidden[:-half], axis=1).mean()
+    return float(turn / away) if away > 0 else 0.0
+
+
+def perturb(state: State, size: float, seed: int) -> State:
+    """Gaussian noise added to a state, ``size`` times the state's own standard deviation."""
+    chance = torch.Generator().manual_seed(seed)
+    hidden, cell = (
+        part + size * part.std() * torch.randn(part.shape, generator=chance) for part in state
+    )
+    return hidden, cell
+
+
+def after_noise(
+    model: CharRNN, path: Path, size: float, seeds: Sequence[int], steps: int
+) -> list[Cycle | None]:
+    """For each seed: disturb the end of a path once, go on greedily, and see where it settles."""
+    last = int(path.tokens[-1])
+    return [
+        find_cycle(follow(model, steps, perturb(path.state, size, seed), last)) for seed in seeds
+    ]
+
+
+def principal_plane(
+    hidden: Float32[np.ndarray, "T width"],
+) -> tuple[Float64[np.ndarray, "T 2"], float]:
+    """Hidden values on the plane of their largest variance, and the share of it that shows."""
+    centered = hidden.astype(np.float64) - hidden.mean(axis=0)
+    left, size, _ = np.linalg.svd(centered, full_matrices=False)
+    return left[:, :2] * size[:2], float((size[:2] ** 2).sum() / max((size**2).sum(), 1e-12))

@@ -1,0 +1,145 @@
+import base64
+import io
+import re
+import xml.etree.ElementTree as ET
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from symphony.rendering import RenderingError, player, players
+from symphony.rendering.audio import TAIL
+from symphony.song import Song
+
+rng = np.random.default_rng(7)
+N = 600
+LONG = Song(
+    np.sort(rng.uniform(0, 40, N)),
+    rng.uniform(0.1, 1.0, N),
+    rng.integers(36, 90, N),
+    rng.integers(20, 110, N),
+    name="Long & <wide>",
+)
+
+
+def report(run, notes=(), line="Longest copied run: 9 onsets."):
+    return SimpleNamespace(
+        line=line, percentile={"run": run}, nearest=[SimpleNamespace(query_notes=list(notes))]
+    )
+
+
+def audio(html):
+    (data,) = re.findall(r'src="data:audio/mpeg;base64,([^"]+)"', html)
+    return soundfile.read(io.BytesIO(base64.b64decode(data)))
+
+
+def roll(html):
+    return ET.fromstring(re.search(r"<svg.*?</svg>", html, flags=re.S)[0])
+
+
+def strokes(html, kind):
+    found = [p.get("d") for p in roll(html).iter("path") if p.get("class") == kind]
+    return re.findall(r"M(\d+) (\d+)h(\d+)", "".join(found))
+
+
+def test_the_sound_inside_is_the_excerpt():
+    made = player(LONG, seconds=10)
+    sound, rate = audio(made.html)
+    assert len(sound) / rate == pytest.approx(10 + TAIL, abs=0.2)
+    assert made.seconds == pytest.approx(10 + TAIL, abs=0.1)
+    assert np.sqrt(np.mean(sound**2)) > 0.02
+    assert np.abs(sound).max() < 1
+
+
+def test_the_roll_has_every_note_of_the_excerpt_in_its_place():
+    found = strokes(player(LONG, seconds=10, start=5).html, "sp-notes")
+    inside = (LONG.onset >= 5) & (LONG.onset < 15)
+    assert len(found) == inside.sum()
+    x = sorted(int(a) for a, _, _ in found)
+    wanted = (LONG.onset[inside] - 5) / (10 + TAIL) * 2000
+    np.testing.assert_allclose(x, np.sort(wanted), atol=2)
+    top = LONG.pitch[inside].max() + 1
+    assert sorted(int(b) for _, b, _ in found) == sorted(
+        int(top - p) * 2 + 1 for p in LONG.pitch[inside].astype(int)
+    )
+
+
+def test_sizes_hold():
+    made = player(LONG, seconds=20)
+    assert len(made.html) < 140_000
+    assert len(re.search(r"<svg.*?</svg>", made.html, flags=re.S)[0]) < 12_000
+    assert len(made.html) - len(made.figure) < 8_000
+
+
+def test_nothing_is_asked_of_another_host_and_ids_repeat():
+    one, same, other = (player(LONG, seconds=s, originality="all mine") for s in (3, 3, 4))
+    assert not re.search(r"(https?:)?//\w", re.sub(r"base64,[^\"]+", "", one.html))
+    assert one.html == same.html
+    ids = [re.search(r'id="([^"]+)"', made.html)[1] for made in (one, other)]
+    assert ids[0] != ids[1]
+
+
+def test_text_is_escaped_and_the_roll_described():
+    html = player(LONG, seconds=3, originality="<b>me</b>").html
+    assert "Long &amp; &lt;wide&gt;" in html
+    assert "<wide>" not in html
+    assert "&lt;b&gt;me" in html
+    svg = roll(html)
+    assert svg.get("role") == "img"
+    assert svg.get("aria-label").startswith("Piano roll of Long & <wide>: ")
+
+
+def test_without_scripts_the_sound_has_its_own_controls():
+    figure = player(LONG, seconds=3).figure
+    assert re.search(r"<audio controls", figure)
+    assert "<script" not in figure
+
+
+def test_a_copy_is_said_in_words_and_marked_in_the_roll():
+    notes = np.flatnonzero((LONG.onset > 6) & (LONG.onset < 8))
+    copied = player(LONG, seconds=5, start=5, originality=report(99.5, notes)).html
+    assert '<b class="sp-is-copied">copied</b>Longest copied run: 9 onsets.' in copied
+    assert len(strokes(copied, "sp-copied")) == len(notes)
+    assert "copied passage is marked from 0:06 to" in roll(copied).get("aria-label")
+
+
+def test_what_unseen_music_shares_too_is_no_copy():
+    fine = player(LONG, seconds=5, originality=report(60.0, range(20))).html
+    assert '<b class="sp-is-original">original</b>' in fine
+    assert not strokes(fine, "sp-copied")
+
+
+def test_the_axis_counts_in_the_songs_own_time():
+    html = player(LONG, seconds=10, start=21).html
+    marks = re.findall(r'left:([\d.]+)%">(\d+:\d\d)<', html)
+    assert [m[1] for m in marks] == ["0:22", "0:24", "0:26", "0:28", "0:30"]
+    assert float(marks[0][0]) == pytest.approx(100 / (10 + TAIL), abs=0.3)
+
+
+def test_the_whole_song_plays_without_seconds():
+    short = LONG.slice(0, 6)
+    made = player(short, title="Short")
+    assert made.seconds == pytest.approx(short.seconds + TAIL)
+    assert len(strokes(made.html, "sp-notes")) == len(short)
+
+
+def test_a_grid_shares_one_script():
+    grid = players([player(LONG, seconds=2), player(LONG, seconds=3)])
+    assert grid.html.count("<figure") == 2
+    assert grid.html.count("<script") == grid.html.count("<style") == 1
+    with pytest.raises(RenderingError, match="at least one"):
+        players([])
+
+
+@pytest.mark.parametrize(
+    "times", [{"seconds": 0}, {"seconds": -1}, {"start": -1}, {"seconds": float("nan")}]
+)
+def test_times_that_make_no_excerpt(times):
+    with pytest.raises(RenderingError, match="excerpt"):
+        player(LONG, **times)
+
+
+def test_an_excerpt_without_notes():
+    with pytest.raises(RenderingError, match="no notes between 1:40 and 1:45"):
+        player(LONG, start=100, seconds=5)
