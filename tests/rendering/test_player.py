@@ -2,12 +2,13 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ET
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from symphony.evaluation.index import Match
+from symphony.evaluation.originality import OriginalityReport
 from symphony.rendering import RenderingError, player, players
 from symphony.rendering.audio import TAIL
 from symphony.song import Song
@@ -23,9 +24,15 @@ LONG = Song(
 )
 
 
-def report(run, notes=(), line="Longest copied run: 9 onsets."):
-    return SimpleNamespace(
-        line=line, percentile={"run": run}, nearest=[SimpleNamespace(query_notes=list(notes))]
+def report(run, notes=(), unseen=(3, 4, 5, 9)):
+    """A report as evaluation makes it: the longest shared run, and runs of unseen pieces."""
+    match = Match("Old tune", 0, run, run, (6.0, 8.0), (1.0, 3.0), 0, 0, 0, 0, notes, notes)
+    below = [(n < run) + (n == run) / 2 for n in unseen]
+    return OriginalityReport(
+        nearest=(match,) if run else (),
+        values={"run": float(run)},
+        percentile={"run": 100 * float(np.mean(below)) if unseen else float("nan")},
+        reference={"run": np.array(unseen)},
     )
 
 
@@ -98,23 +105,40 @@ def test_without_scripts_the_sound_has_its_own_controls():
 
 def test_a_copy_is_said_in_words_and_marked_in_the_roll():
     notes = np.flatnonzero((LONG.onset > 6) & (LONG.onset < 8))
-    copied = player(LONG, seconds=5, start=5, originality=report(99.5, notes)).html
-    assert '<b class="sp-is-copied">copied</b>Longest copied run: 9 onsets.' in copied
-    assert len(strokes(copied, "sp-copied")) == len(notes)
-    assert "copied passage is marked from 0:06 to" in roll(copied).get("aria-label")
+    html = player(LONG, seconds=5, start=5, originality=report(59, notes)).html
+    assert '<b class="sp-warn">copied</b>Longest shared run: 59 onsets' in html
+    assert len(strokes(html, "sp-copied")) == len(notes)
+    assert len(strokes(html, "sp-notes")) == np.sum((LONG.onset >= 5) & (LONG.onset < 10)) - len(
+        notes
+    )
+    assert "copied passage is marked from 0:06 to" in roll(html).get("aria-label")
 
 
-def test_what_unseen_music_shares_too_is_no_copy():
-    fine = player(LONG, seconds=5, originality=report(60.0, range(20))).html
-    assert '<b class="sp-is-original">original</b>' in fine
-    assert not strokes(fine, "sp-copied")
+@pytest.mark.parametrize(
+    ("made", "sign"),
+    [
+        (report(5, range(20)), "nothing unusual"),
+        (report(9, range(20), unseen=[3] * 19 + [9]), "much shared"),
+        (report(0), "nothing shared"),
+    ],
+)
+def test_the_sign_follows_the_report(made, sign):
+    html = player(LONG, seconds=5, originality=made).html
+    assert re.search(r"<b class=.sp-\w+.>([^<]+)</b>", html)[1] == sign
+    assert bool(strokes(html, "sp-copied")) == (sign == "much shared")
+
+
+def test_without_unseen_music_there_is_a_line_but_no_sign():
+    html = player(LONG, seconds=5, originality=report(12, range(20), unseen=())).html
+    assert "no unseen music to compare with" in html
+    assert not re.search(r"<b class=.sp-", html)
 
 
 def test_the_axis_counts_in_the_songs_own_time():
-    html = player(LONG, seconds=10, start=21).html
+    html = player(LONG, seconds=8, start=21).html
     marks = re.findall(r'left:([\d.]+)%">(\d+:\d\d)<', html)
-    assert [m[1] for m in marks] == ["0:22", "0:24", "0:26", "0:28", "0:30"]
-    assert float(marks[0][0]) == pytest.approx(100 / (10 + TAIL), abs=0.3)
+    assert [m[1] for m in marks] == ["0:22", "0:24", "0:26", "0:28"]
+    assert float(marks[0][0]) == pytest.approx(100 / (8 + TAIL), abs=0.3)
 
 
 def test_the_whole_song_plays_without_seconds():

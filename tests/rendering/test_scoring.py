@@ -1,4 +1,5 @@
 from fractions import Fraction as F
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_voices_never_overlap_and_lose_no_pitch(rows):
     lines = voices(rows)
     assert len(lines) <= 2
     for line in lines:
-        assert all(a[0] + a[1] <= b[0] for a, b in zip(line, line[1:], strict=False))
+        assert all(a[0] + a[1] <= b[0] for a, b in pairwise(line))
         assert all(length > 0 for _, length, _ in line)
     struck = {(begin, pitch) for line in lines for begin, _, keys in line for pitch in keys}
     assert struck == {(begin, pitch) for begin, _, pitch in rows}

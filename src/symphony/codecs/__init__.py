@@ -7,7 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "events": ["EventCodec"],
         "steps": ["StepCodec"],
-        "rolls": ["RollCodec"],
+        "rolls": ["RollCodec", "to_signs"],
+        "keys": ["estimate_key", "pitch_class_histogram"],
         "abc": ["AbcCodec"],
         "build": ["codec_from_dict"],
     },

@@ -18,6 +18,12 @@ from symphony.rendering.errors import RenderingError
 from symphony.rendering.scoring import piano_score
 from symphony.song import Song
 
+# The book's theme lays outputs on a light card in the dark; ink in the text's color needs none.
+_ON_DARK = (
+    "<style>html[data-theme=dark] .cell_output .text_html:has(.symphony-notation)"
+    "{background:none!important;color:inherit!important}</style>"
+)
+
 
 @dataclass(frozen=True, repr=False)
 class Notation:
@@ -36,7 +42,7 @@ class Notation:
     def _repr_html_(self) -> str:
         return (
             '<div class="symphony-notation" style="overflow-x:auto;max-width:100%">'
-            f'<div style="min-width:34rem">{self.svg}</div></div>'
+            f'<div style="min-width:34rem">{self.svg}</div></div>{_ON_DARK}'
         )
 
     def __repr__(self) -> str:

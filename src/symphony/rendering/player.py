@@ -26,8 +26,8 @@ from symphony.song import Song
 
 WIDTH = 2000  # units of the drawing from left to right: 10 ms each in a piece of 20 s
 FADE = 1.5  # seconds over which an excerpt fades out, to say that the piece goes on
-UNSEEN_LIMIT = 95.0  # percentile of unseen real music above which a piece counts as copied
-_LOUDNESS = ((0, 48, 0.55), (48, 80, 0.78), (80, 128, 1.0))  # velocities and their opacity
+UNSEEN_LIMIT = 95.0  # percentile of unseen real music from which a shared run is marked
+_LOUDNESS = ((0, 48, 0.65), (48, 80, 0.82), (80, 128, 1.0))  # velocities and their opacity
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,9 +90,9 @@ def player(
         title: what to write above; the song's name if left out.
         seconds: how much of it, fading out at the end; None plays it to its end.
         start: where in the song to begin, in seconds; the times below the roll are the song's.
-        originality: an ``OriginalityReport`` of the whole song (its ``line`` is written below,
-            and where it is more than unseen real music shares, the copied notes are marked in
-            the roll), a line of your own, or None.
+        originality: an ``OriginalityReport`` of the whole song (its ``line`` is written below
+            with its verdict in two words, and what it shares beyond the 95th percentile of
+            unseen real music is marked in the roll), a line of your own, or None.
 
     Raises:
         RenderingError: an excerpt without notes, or times that make none.
@@ -112,13 +112,18 @@ def player(
         )
     excerpt = whole.slice(start, end) if start or seconds else whole
     cut = end < whole.seconds
-    copied = _copied(originality)
-    marked = np.isin(rows, np.asarray(originality.nearest[0].query_notes)) if copied else None
+    words, sign, marked = "", "", None
+    if isinstance(originality, str):
+        words = originality
+    elif originality is not None:
+        words, (sign, worth_marking) = originality.line, _sign(originality)
+        if worth_marking:
+            marked = np.isin(rows, np.asarray(originality.nearest[0].query_notes))
     sound = mp3_bytes(excerpt, fade=min(FADE, excerpt.seconds / 4) if cut else 0.0)
     return Player(
         title=name,
         seconds=excerpt.seconds + TAIL,
-        figure=_figure(name, excerpt, start, sound, originality, copied, marked),
+        figure=_figure(name, excerpt, start, sound, words, sign, marked),
     )
 
 
@@ -133,11 +138,19 @@ def players(items: Sequence[Player]) -> Players:
     return Players(tuple(items))
 
 
-def _copied(originality: Any) -> bool:
-    """Whether a report says that more was copied than unseen real music shares."""
-    if originality is None or isinstance(originality, str) or not originality.nearest:
-        return False
-    return float(originality.percentile["run"]) > UNSEEN_LIMIT
+def _sign(originality: Any) -> tuple[str, bool]:
+    """A report in two words, and whether its passage is worth marking.
+
+    No sign where no unseen music was at hand: a run means nothing by itself.
+    """
+    if not originality.nearest:
+        return "nothing shared", False
+    if originality.copied:
+        return "copied", True
+    rank = float(originality.percentile["run"])
+    if np.isnan(rank):
+        return "", False
+    return ("much shared", True) if rank >= UNSEEN_LIMIT else ("nothing unusual", False)
 
 
 def _figure(
@@ -145,18 +158,16 @@ def _figure(
     song: Song,
     start: float,
     sound: bytes,
-    originality: Any,
-    copied: bool,
+    words: str,
+    sign: str,
     marked: np.ndarray | None,
 ) -> str:
     length = song.seconds + TAIL
     label = describe(song, title)
-    line = ""
-    if isinstance(originality, str):
-        line = html.escape(originality)
-    elif originality is not None:
-        sign, kind = ("copied", "sp-is-copied") if copied else ("original", "sp-is-original")
-        line = f'<b class="{kind}">{sign}</b>{html.escape(originality.line)}'
+    line = html.escape(words)
+    if sign:
+        kind = "sp-plain" if marked is None else "sp-warn"
+        line = f'<b class="{kind}">{sign}</b>{line}'
     if marked is not None and marked.any():
         first, last = song.onset[marked].min(), song.end[marked].max()
         label += (
@@ -217,8 +228,8 @@ def _path(kind: str, x: np.ndarray, y: np.ndarray, width: np.ndarray, opacity: f
 
 
 def _axis(start: float, length: float) -> str:
-    """Times of the song below the roll: at most seven, at round seconds."""
-    step = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if length / s <= 6), 1800)
+    """Times of the song below the roll: at most six, at round seconds."""
+    step = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if length / s <= 5), 1800)
     times = np.arange(np.ceil(start / step) * step, start + length * 0.98, step)
     marks = "".join(
         f'<span style="left:{(time - start) / length:.1%}">{clock(time)}</span>' for time in times

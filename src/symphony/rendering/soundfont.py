@@ -1,9 +1,9 @@
 """The piano of a SoundFont, one key at a time: samples, tuning, loops, envelopes, filter.
 
 symusic has a synthesizer too, but with TimGM6mb it leaves out velocity (1 sounds as loud as
-127) and each zone's tuning (A4 comes out 104 cents flat), so the piano is played here. Follows the
-SoundFont 2.04 specification as far as a piano needs it; volume falls in decibels, filters in
-cents, as there.
+127) and much of the tuning (A4 comes out a semitone flat), so the piano is played here. It
+follows the SoundFont 2.04 specification as far as a piano needs it: volume falls in decibels,
+the filter in cents.
 """
 
 from __future__ import annotations
