@@ -35,7 +35,7 @@ notebooks: $(READY)  ## run the chapters in place, as they are committed
 	$(BIN)/python book/build.py --tidy
 
 weights: $(READY)  ## train the shipped models whose recipe has changed (two cores: half an hour)
-	$(BIN)/python -m symphony.weights.make
+	$(BIN)/python book/weights.py
 
 bench: $(READY)  ## ratios against peers and limits
 	$(BIN)/python -m pip install --quiet -e '.[bench]' -c constraints.txt

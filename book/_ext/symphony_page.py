@@ -64,8 +64,10 @@ def add_badge(app: Sphinx, doctree: nodes.document) -> None:
         f"https://colab.research.google.com/github/{app.config.symphony_repository}"
         f"/blob/main/{name}.ipynb"
     )
-    badge = f'<p><a class="colab-badge" href="{html.escape(address)}">Open this chapter on Colab</a></p>'
-    title.parent.insert(title.parent.index(title) + 1, nodes.raw("", badge, format="html"))
+    link = f'<a class="colab-badge" href="{html.escape(address)}">Open this chapter on Colab</a>'
+    title.parent.insert(
+        title.parent.index(title) + 1, nodes.raw("", f"<p>{link}</p>", format="html")
+    )
 
 
 def keep_own_scripts(app: Sphinx, page: str, template: str, context: dict, tree: Any) -> None:

@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
+
 from symphony.evaluation.rhythm import pulse_clarity
 from symphony.song import Song
 
 
 def notes(onsets):
     onsets = np.sort(np.asarray(onsets, dtype=float))
-    return Song(onsets, np.full(len(onsets), 0.1), np.full(len(onsets), 60), np.full(len(onsets), 80))
+    return Song(
+        onsets, np.full(len(onsets), 0.1), np.full(len(onsets), 60), np.full(len(onsets), 80)
+    )
 
 
 def test_a_machine_keeps_the_clearest_pulse_and_chance_hardly_any():

@@ -48,14 +48,15 @@ class StepCodec:
         Raises:
             SongError: the song's beat is unknown, as in a performance.
         """
-        if song.onset_quarters is None or song.duration_quarters is None:
+        onset, duration = song.onset_quarters, song.duration_quarters
+        if onset is None or duration is None:
             raise SongError("Steps need a beat, and this song's is unknown: use events instead.")
         if self.to_c:
             tonic, minor = estimate_key(song)
             up = (9 if minor else 0) - tonic
             song = song.transposed((up + 5) % 12 - 5)
-        at = np.round(song.onset_quarters / SIXTEENTH).astype(np.int64)
-        length = np.round(song.duration_quarters / SIXTEENTH).astype(np.int64).clip(1, LONGEST)
+        at = np.round(onset / SIXTEENTH).astype(np.int64)
+        length = np.round(duration / SIXTEENTH).astype(np.int64).clip(1, LONGEST)
         order = np.lexsort((song.pitch, at))
         at, length, pitch = at[order], length[order], song.pitch[order].astype(np.int64)
         wait = np.diff(at, prepend=0)

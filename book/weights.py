@@ -1,0 +1,55 @@
+"""Train the models that ship with the library, where their recipe has changed.
+
+A finished run in runs/NAME-small that follows today's recipe is taken as it is; an unfinished one
+is resumed. Recipes that keep snapshots also get their copying measured step by step, and models
+of a corpus that can't be shipped are measured beside its unseen music, for the card to keep.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from symphony.corpora import SOURCES, is_present, load_corpus
+from symphony.evaluation import Originality
+from symphony.studies import beside_real, copying_by_step
+from symphony.training import load_model, recipe, train_recipe
+from symphony.training.checkpoint import SHIPPED, write_card
+from symphony.training.recipes import names
+
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+
+
+def follows(folder: Path, wanted: str) -> bool:
+    """Whether a folder's card belongs to the recipe of this hash."""
+    card = folder / "card.json"
+    return card.is_file() and json.loads(card.read_text())["recipe_hash"] == wanted
+
+
+def main() -> None:
+    """See the module's docstring."""
+    for name in names():
+        plan, home, run = recipe(name), SHIPPED / name, RUNS / f"{name}-small"
+        if follows(home, plan.hash):
+            print(f"{name}: shipped weights follow today's recipe")
+            continue
+        if not is_present(plan.corpus):
+            print(f"{name}: left alone, for the corpus {plan.corpus} is not here")
+            continue
+        if not follows(run, plan.hash):
+            train_recipe(plan, run, resume=(run / "state.ckpt").is_file())
+        card = json.loads((run / "card.json").read_text())
+        if plan.snapshots:
+            judge = Originality.of_corpus(load_corpus(plan.corpus))
+            card["copying"] = copying_by_step(run, judge)
+        if not SOURCES[plan.corpus].embedded:
+            card["beside_real"] = beside_real(load_model(run), load_corpus(plan.corpus))
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copy(run / "weights.safetensors", home)
+        write_card(home, card)
+        print(f"{name}: shipped")
+
+
+if __name__ == "__main__":
+    main()

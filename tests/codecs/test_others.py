@@ -1,0 +1,131 @@
+import numpy as np
+import pretty_midi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symphony.codecs import AbcCodec, RollCodec, StepCodec, estimate_key, to_signs
+from symphony.song import Song, SongError
+
+
+@st.composite
+def scores(draw):
+    """Songs on a grid of sixteenths, notes of one pitch never overlapping."""
+    rows = []
+    for pitch in draw(st.sets(st.integers(0, 127), min_size=1, max_size=6)):
+        time = 0
+        for _ in range(draw(st.integers(1, 4))):
+            time += draw(st.integers(0, 40))
+            length = draw(st.integers(1, 16))
+            rows.append((time, length, pitch))
+            time += length
+    onset, duration, pitch = np.array(rows).T
+    quarters = {"onset_quarters": onset / 4, "duration_quarters": duration / 4}
+    return Song(
+        onset / 6, duration / 6, pitch, np.full(len(pitch), 80), tempo=[[0, 90]], **quarters
+    )
+
+
+def same(a, b):
+    return (
+        np.array_equal(a.pitch, b.pitch)
+        and np.allclose(a.onset_quarters, b.onset_quarters)
+        and np.allclose(a.duration_quarters, b.duration_quarters)
+    )
+
+
+@given(scores())
+def test_steps_come_back_exactly(song):
+    assert same(StepCodec().decode(StepCodec().encode(song)), song)
+
+
+@given(scores())
+def test_rolls_come_back_exactly(song):
+    back = RollCodec().decode(RollCodec().encode(song))
+    assert same(back, song)
+
+
+def test_steps_worked_by_hand():
+    song = Song([0, 0.5], [0.5, 0.5], [60, 64], [80, 80], onset_quarters=[0, 5.0],
+                duration_quarters=[1, 0.25])  # fmt: skip
+    # a quarter C4; 20 sixteenths of waiting are 16 + 4; a sixteenth E4
+    assert StepCodec().encode(song).tolist() == [[60, 4], [128, 16], [128, 4], [64, 1]]
+
+
+def test_one_plane_melts_repeated_notes_and_two_do_not():
+    song = Song([0, 0.5], [0.5, 0.5], [60, 60], [80, 80], tempo=[[0, 120]])
+    planes = RollCodec().encode(song)
+    assert planes.shape == (2, 8, 128)
+    assert len(RollCodec().decode(planes)) == 2
+    assert len(RollCodec().decode(planes[0])) == 1
+    assert len(RollCodec().decode(to_signs(planes[0]))) == 1
+    assert set(np.unique(to_signs(planes))) == {-1.0, 1.0}
+
+
+@given(scores())
+def test_a_roll_agrees_with_pretty_midi(song):
+    midi = pretty_midi.PrettyMIDI(initial_tempo=90)
+    piano = pretty_midi.Instrument(0)
+    for onset, end, pitch in zip(song.onset, song.end, song.pitch, strict=True):
+        piano.notes.append(pretty_midi.Note(100, int(pitch), onset, end))
+    midi.instruments.append(piano)
+    middles = (np.arange(round(song.seconds * 6)) + 0.5) / 6  # of each sixteenth at 90 a minute
+    theirs = piano.get_piano_roll(fs=1000)[:, (middles * 1000).astype(int)] > 0
+    assert np.array_equal(RollCodec().encode(song)[0], theirs.T)
+
+
+def test_steps_refuse_a_performance():
+    with pytest.raises(SongError, match="need a beat"):
+        StepCodec().encode(Song([0.013], [0.2], [60], [80]))
+
+
+@pytest.mark.parametrize("bad", [[], [[200, 4]], [[60, 99]], [60, 4], [[-1, 1]]])
+def test_what_is_not_steps_is_refused(bad):
+    with pytest.raises(SongError, match="rows of a token"):
+        StepCodec().decode(bad)
+
+
+def test_empty_rolls_and_other_shapes_are_refused():
+    with pytest.raises(SongError, match="Nothing sounds"):
+        RollCodec().decode(np.zeros((4, 128)))
+    with pytest.raises(SongError, match="T x 128"):
+        RollCodec().decode(np.zeros((4, 88)))
+
+
+@given(st.integers(0, 11), st.booleans())
+def test_the_key_moves_with_the_song(semitones, minor):
+    scale = [0, 2, 3, 5, 7, 8, 11] if minor else [0, 2, 4, 5, 7, 9, 11]
+    tonic_heavy = np.array([*scale, 0, 7, 0, scale[2]]) + 60
+    n = len(tonic_heavy)
+    song = Song(np.arange(n) * 0.5, np.full(n, 0.5), tonic_heavy, np.full(n, 80))
+    assert estimate_key(song.transposed(semitones)) == (semitones, minor)
+
+
+def test_steps_in_c_bring_every_key_to_c():
+    scale = np.array([0, 2, 4, 5, 7, 9, 11, 12, 7, 4, 0]) + 60
+    n = len(scale)
+    quarters = {"onset_quarters": np.arange(n), "duration_quarters": np.ones(n)}
+    song = Song(np.arange(n) * 0.5, np.full(n, 0.5), scale, np.full(n, 80), **quarters)
+    for semitones in range(-5, 7):
+        coded = StepCodec(to_c=True).encode(song.transposed(semitones))[:, 0]
+        notes = coded[coded < 128]
+        assert (notes % 12).tolist() == (scale % 12).tolist()
+        assert abs(int(notes[0]) - 60 - semitones) <= 6
+
+
+TUNE = "X:7\nT:A tune\nR:reel\nM:6/8\nL:1/8\nK:D\n% a remark\nABc def|\nK:G\ng3 é3|]\n"
+
+
+def test_abc_keeps_the_body_and_puts_headers_back():
+    codec = AbcCodec(meter="6/8", key="D")
+    song = Song([0], [1], [60], [80], abc=TUNE)
+    text = codec.decode(codec.encode(song), title="again")
+    assert text == "X:1\nT:again\nM:6/8\nL:1/8\nK:D\nABc def|\nK:G\ng3  3|]\n"
+    assert codec.vocabulary == 96
+
+
+def test_abc_needs_text_and_known_characters():
+    with pytest.raises(SongError, match="did not come from ABC"):
+        AbcCodec().encode(Song([0], [1], [60], [80]))
+    with pytest.raises(SongError, match="0 to 95"):
+        AbcCodec().decode([96])

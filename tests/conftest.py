@@ -1,0 +1,28 @@
+"""Shared by all tests: real music where it is at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None, max_examples=40)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Published corpora as raw files, for machines that can't download them."""
+    named = os.environ.get("SYMPHONY_DATA")
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no raw corpora here: name their folder in SYMPHONY_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chorales():
+    """The embedded corpus."""
+    from symphony.corpora import load_corpus
+
+    return load_corpus("chorales", progress=False)

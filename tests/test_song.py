@@ -1,0 +1,233 @@
+import io
+
+import mido
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import songs
+
+from symphony.midi import LARGEST_FILE
+from symphony.song import Song, SongError
+
+
+def simple(**more):
+    return Song([0.5, 0.0], [0.5, 1.0], [64, 60], [80, 90], **more)
+
+
+def test_rows_are_sorted_and_read_only():
+    song = simple()
+    assert song.onset.tolist() == [0.0, 0.5]
+    assert song.pitch.tolist() == [60, 64]
+    with pytest.raises(ValueError, match="read-only"):
+        song.onset[0] = 1.0
+    assert len(song) == 2
+    assert song.seconds == 1.0
+    assert "2 notes" in repr(song)
+
+
+def test_the_caller_keeps_its_own_arrays():
+    onset = np.array([0.0, 1.0])
+    song = Song(onset, [1, 1], [60, 62], [80, 80])
+    onset[0] = 9.0
+    assert song.onset[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (([0], [1], [60], []), "as many onsets"),
+        (([-1], [1], [60], [80]), "from 0"),
+        (([np.nan], [1], [60], [80]), "finite"),
+        (([0], [-1], [60], [80]), "negative"),
+        (([0], [1], [128], [80]), "pitch lies between 0 and 127"),
+        (([0], [1], [60], [0]), "velocity lies between 1 and 127"),
+    ],
+)
+def test_impossible_notes_are_refused(columns, sentence):
+    with pytest.raises(SongError, match=sentence):
+        Song(*columns)
+
+
+@pytest.mark.parametrize(
+    "tempo", [[[1, 120]], [[0, 0]], [[0, np.inf]], [[0, 90], [2, 80], [1, 70]]]
+)
+def test_impossible_tempi_are_refused(tempo):
+    with pytest.raises(SongError, match="tempo"):
+        simple(tempo=np.array(tempo, dtype=float))
+
+
+def test_quarters_come_in_pairs():
+    with pytest.raises(SongError, match="both"):
+        simple(onset_quarters=[0, 1])
+
+
+@given(songs())
+def test_midi_keeps_every_note_within_half_a_tick(song):
+    back = Song.from_midi(song.to_midi())
+    assert back.equals(song, tolerance=0.5 * 60 / 120 / 960 * 2 + 1e-9)
+
+
+@given(songs(), st.floats(20, 300), st.floats(0.1, 5), st.floats(20, 300))
+def test_midi_keeps_times_under_any_tempo(song, first, change, second):
+    played = Song(song.onset, song.duration, song.pitch, song.velocity,
+                  tempo=[[0, first], [change, second]])  # fmt: skip
+    back = Song.from_midi(played.to_midi())
+    assert back.equals(song, tolerance=60 / min(first, second) / 960 + 1e-5)
+
+
+def test_quarters_survive_midi_where_there_is_a_beat():
+    song = Song([0, 0.5, 1.0], [0.5, 0.5, 1], [60, 62, 64], [80, 80, 80])
+    back = Song.from_midi(song.to_midi())
+    assert back.onset_quarters.tolist() == [0, 1, 2]
+    assert back.duration_quarters.tolist() == [1, 1, 2]
+
+
+def test_a_performance_has_no_quarters():
+    rng = np.random.default_rng(0)
+    song = Song(
+        np.sort(rng.uniform(0, 30, 100)), np.full(100, 0.1), rng.integers(30, 90, 100), [80] * 100
+    )
+    assert Song.from_midi(song.to_midi()).onset_quarters is None
+
+
+@given(songs())
+def test_pretty_midi_keeps_every_note(song):
+    back = Song.from_pretty_midi(song.to_pretty_midi())
+    assert back.equals(song, tolerance=0.001)
+
+
+def test_pretty_midi_keeps_the_pedal():
+    song = simple(pedal=np.array([[0.25, 0.75]]))
+    assert Song.from_pretty_midi(song.to_pretty_midi()).pedal == pytest.approx(song.pedal, abs=1e-3)
+    assert Song.from_midi(song.to_midi()).pedal == pytest.approx(song.pedal, abs=1e-3)
+
+
+def test_a_note_of_no_length_is_kept():
+    file = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    track += [mido.Message("note_on", note=60, velocity=70, time=0),
+              mido.Message("note_off", note=60, time=0),
+              mido.Message("note_on", note=64, velocity=70, time=480),
+              mido.Message("note_off", note=64, time=480)]  # fmt: skip
+    file.tracks.append(track)
+    out = io.BytesIO()
+    file.save(file=out)
+    song = Song.from_midi(out.getvalue())
+    assert song.pitch.tolist() == [60, 64]
+    assert song.duration.tolist() == pytest.approx([0.001, 0.5])
+
+
+def test_reading_agrees_with_mido(data_folder):
+    for path in sorted((data_folder / "asap").rglob("*.mid"))[::300]:
+        file = mido.MidiFile(path)
+        sounding, rows, now = {}, [], 0.0
+        for message in file:
+            now += message.time
+            if message.type == "note_on" and message.velocity:
+                sounding.setdefault(message.note, []).append((now, message.velocity))
+            elif message.type in ("note_off", "note_on") and sounding.get(message.note):
+                begun, velocity = sounding[message.note].pop(0)
+                rows.append((begun, message.note, now - begun, velocity))
+        rows.sort()
+        song = Song.from_midi(path)
+        assert len(song) == len(rows)
+        onset, pitch, duration, velocity = np.array(rows).T
+        assert song.onset == pytest.approx(onset, abs=1e-6)
+        assert song.pitch.tolist() == pitch.astype(int).tolist()
+        assert song.duration == pytest.approx(np.maximum(duration, 0.001), abs=1e-6)
+        assert song.velocity.tolist() == velocity.astype(int).tolist()
+
+
+def test_the_pedal_worked_by_hand():
+    # Pedal down from 0.5 to 2.0: the C released at 1.0 rings to 2.0, but the C struck at 1.5
+    # ends it there; the E released before the pedal goes down is not held.
+    song = Song([0.0, 1.5, 0.0], [1.0, 0.2, 0.4], [60, 60, 64], [80, 80, 80],
+                pedal=np.array([[0.5, 2.0]]))  # fmt: skip
+    heard = song.sustained()
+    assert dict(zip(zip(heard.onset, heard.pitch, strict=True), heard.end, strict=True)) == {
+        (0.0, 60): 1.5,
+        (0.0, 64): 0.4,
+        (1.5, 60): 2.0,
+    }
+    assert len(heard.pedal) == 0
+
+
+@given(songs(), st.integers(0, 200), st.integers(1, 300))
+def test_the_pedal_never_shortens_and_twice_is_once(song, down, held):
+    pedal = np.array([[down * 0.01, (down + held) * 0.01]])
+    pressed = Song(song.onset, song.duration, song.pitch, song.velocity, pedal=pedal)
+    heard = pressed.sustained()
+    assert (heard.duration >= song.duration - 1e-12).all()
+    assert heard.sustained().equals(heard)
+
+
+@given(songs(), st.integers(-12, 12))
+def test_transposing_there_and_back(song, semitones):
+    if int(song.pitch.min()) + semitones >= 0 and int(song.pitch.max()) + semitones <= 127:
+        assert song.transposed(semitones).transposed(-semitones).equals(song)
+    else:
+        with pytest.raises(SongError, match="128 pitches"):
+            song.transposed(semitones)
+
+
+@given(songs(), st.floats(0.01, 20))
+def test_a_song_cut_in_two_and_joined_has_all_its_notes(song, at):
+    first, second = song.slice(0.0, at), song.slice(at, song.seconds + at + 1)
+    assert len(first) + len(second) == len(song)
+    assert not len(first) or first.seconds <= at + 1e-9
+    assert second.onset + at == pytest.approx(song.onset[song.onset >= at])
+
+
+def test_slices_know_their_quarters_and_pedal():
+    song = Song([0, 1, 2], [1, 1, 1], [60, 62, 64], [80] * 3, onset_quarters=[0, 1, 3],
+                duration_quarters=[1, 2, 2], tempo=[[0, 60], [1, 120]], pedal=[[0.5, 2.5]])  # fmt: skip
+    cut = song.slice(1.0, 2.5)
+    assert cut.onset_quarters.tolist() == [0, 2]
+    assert cut.duration_quarters.tolist() == [2, 1]  # the last is cut in half
+    assert cut.tempo.tolist() == [[0, 120]]
+    assert cut.pedal.tolist() == [[0, 1.5]]
+    with pytest.raises(SongError, match="slice runs"):
+        song.slice(2, 2)
+
+
+def test_joining_puts_songs_one_after_another():
+    song = simple(onset_quarters=[1, 0], duration_quarters=[1, 2])
+    both = Song.join([song, song], gap=0.5)
+    assert both.onset.tolist() == [0, 0.5, 1.5, 2.0]
+    assert both.onset_quarters.tolist() == [0, 1, 3, 4]
+    with pytest.raises(SongError, match="nothing to join"):
+        Song.join([])
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"MThd", b"RIFFxxxx", b"\x00" * 100, b"MThd\x00\x00\x00\x06"]
+)
+def test_what_is_not_midi_is_refused(data):
+    with pytest.raises(SongError, match=r"not a MIDI file|broken MIDI|no notes"):
+        Song.from_midi(data)
+
+
+def test_a_missing_and_a_huge_file_are_refused(tmp_path):
+    with pytest.raises(SongError, match="no file"):
+        Song.from_midi(tmp_path / "none.mid")
+    huge = tmp_path / "huge.mid"
+    with huge.open("wb") as file:
+        file.write(b"MThd")
+        file.truncate(100_000_000)
+    with pytest.raises(SongError, match=f"larger than {LARGEST_FILE // 10**6} MB"):
+        Song.from_midi(huge)
+
+
+@given(songs(), st.data())
+def test_damaged_midi_is_read_or_refused(song, data):
+    bytes_ = bytearray(song.to_midi())
+    for _ in range(data.draw(st.integers(1, 8))):
+        bytes_[data.draw(st.integers(0, len(bytes_) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(bytes_[: data.draw(st.integers(0, len(bytes_)))])
+    try:
+        read = Song.from_midi(cut)
+    except SongError as error:
+        assert str(error).endswith(".")  # noqa: PT017 - either way out is right
+    else:
+        assert len(read)
