@@ -181,7 +181,8 @@ def test_a_song_cut_in_two_and_joined_has_all_its_notes(song, at):
 
 def test_slices_know_their_quarters_and_pedal():
     song = Song([0, 1, 2], [1, 1, 1], [60, 62, 64], [80] * 3, onset_quarters=[0, 1, 3],
-                duration_quarters=[1, 2, 2], tempo=[[0, 60], [1, 120]], pedal=[[0.5, 2.5]])  # fmt: skip
+                duration_quarters=[1, 2, 2], tempo=[[0, 60], [1, 120]],
+                pedal=[[0.5, 2.5]])  # fmt: skip
     cut = song.slice(1.0, 2.5)
     assert cut.onset_quarters.tolist() == [0, 2]
     assert cut.duration_quarters.tolist() == [2, 1]  # the last is cut in half

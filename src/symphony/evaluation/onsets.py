@@ -42,7 +42,7 @@ class Onsets:
 
 def onsets(song: Song) -> Onsets:
     """The onset tokens of a song. A rolled chord, each note within 30 ms of the last, is one."""
-    starts = np.append(True, np.diff(song.onset) > TOGETHER)[: len(song)]
+    starts = np.append(True, np.diff(song.onset) > TOGETHER + 1e-9)[: len(song)]
     first = np.flatnonzero(starts)
     group = np.cumsum(starts) - 1
     pitch = song.pitch.astype(np.int64)

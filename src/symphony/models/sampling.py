@@ -60,7 +60,7 @@ def probabilities(
         return chances
     order = np.argsort(-chances, axis=-1, kind="stable")
     ranked = np.take_along_axis(chances, order, axis=-1)
-    ranked[np.cumsum(ranked, axis=-1) - ranked >= top_p] = 0.0
+    ranked[np.cumsum(ranked, axis=-1) - ranked >= top_p - 1e-12] = 0.0
     np.put_along_axis(chances, order, ranked, axis=-1)
     return chances / chances.sum(axis=-1, keepdims=True)
 

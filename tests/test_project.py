@@ -1,0 +1,71 @@
+"""What must hold of the project as a whole: layers, names of packages, an import that is cheap."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_imports_run_downwards():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_importing_symphony_loads_nothing_heavy():
+    code = "import symphony, sys; print([m for m in ('torch', 'music21', 'symusic', 'librosa', " \
+        "'matplotlib', 'scipy', 'pretty_midi') if m in sys.modules])"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_can_be_had():
+    import symphony
+
+    for package in ("", ".codecs", ".corpora", ".evaluation", ".rendering", ".training"):
+        module = symphony if not package else __import__(f"symphony{package}", fromlist=["x"])
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+
+
+def test_the_conda_environment_installs_the_same_project():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (python,) = [d for d in environment["dependencies"] if str(d).startswith("python")]
+    pip = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert python.split("=")[1] in project["requires-python"]
+    assert "-c constraints.txt" in pip
+    extras = next(line for line in pip if line.startswith("-e"))
+    assert set(extras.split("[")[1].rstrip("]").split(",")) <= set(project["optional-dependencies"])
+
+
+def test_constraints_pin_every_package_the_project_names():
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    for line in (line for group in groups for line in group):
+        name = line.split(">")[0].split("=")[0].split("[")[0].lower().replace("_", "-")
+        assert name in pinned | {"setuptools"}, name
+    assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
+
+
+def test_the_table_of_contents_names_files_that_exist():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    for name in [toc["root"], *(chapter["file"] for chapter in toc["chapters"])]:
+        assert any((ROOT / f"{name}{end}").is_file() for end in (".md", ".ipynb")), name
+    chapters = {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")}
+    listed = {Path(chapter["file"]).name for chapter in toc["chapters"]}
+    assert chapters <= listed
+
+
+def test_modules_stay_short():
+    for path in (ROOT / "src").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 310, path
