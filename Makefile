@@ -1,5 +1,6 @@
 # Two commands do everything: make book, and make test. The rest is for makers of chapters.
-PYTHON ?= python3
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
+    $(p) -c 'import sys; print("$(p)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
@@ -11,12 +12,13 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(READY): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Deep Symphony needs Python 3.11 or newer; name yours: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || { echo "Making $(VENV) and installing into it: some minutes, once."; $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e '.[book,test]' -c constraints.txt
 	@touch $@
 
-book: $(READY)  ## run every chapter and render the book
+book: $(READY)  ## run the chapters that changed and render the book
 	$(BIN)/python book/build.py
 
 test: book  ## everything that must hold: code, chapters, pages
@@ -31,8 +33,7 @@ lint: $(READY)  ## style, types, import layers
 	$(BIN)/lint-imports
 
 notebooks: $(READY)  ## run the chapters in place, as they are committed
-	cd notebooks && ../$(BIN)/jupyter execute --inplace *.ipynb
-	$(BIN)/python book/build.py --tidy
+	$(BIN)/python book/build.py --refresh
 
 weights: $(READY)  ## train the shipped models whose recipe has changed (two cores: half an hour)
 	$(BIN)/python book/weights.py

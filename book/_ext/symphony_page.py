@@ -1,4 +1,8 @@
-"""What the book's pages need beyond Jupyter Book: offline mathematics, badges, a first player."""
+"""What the book's pages need beyond Jupyter Book: offline mathematics, badges, a first player.
+
+Sphinx loads it by the name in ``_config.yml``. One setting, ``symphony_repository``
+(``OWNER/NAME``), says where the book's repository is; every link to it is made from that.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,22 @@ import html
 from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import Directive, directives
 from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ConfigError, ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+BRANCH = "main"
+COLAB = "https://colab.research.google.com/github"
 
 
 def _mathml(node: nodes.Element, display: str) -> str:
     from latex2mathml.converter import convert
 
-    return convert(node.astext(), display=display)
+    try:
+        return convert(node.astext(), display=display)
+    except Exception as error:  # the converter's errors name no formula
+        raise ExtensionError(f"No MathML for the formula {node.astext()!r}: {error!r}") from error
 
 
 def visit_inline(self: Any, node: nodes.Element) -> None:
@@ -23,35 +35,52 @@ def visit_inline(self: Any, node: nodes.Element) -> None:
 
 
 def visit_block(self: Any, node: nodes.Element) -> None:
-    """A displayed formula as MathML."""
-    self.body.append(f'<div class="math">{_mathml(node, "block")}</div>')
+    """A displayed formula as MathML, with its number where it has a label."""
+    ids = "".join(f' id="{name}"' for name in node.get("ids", [])[:1])
+    number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
+    self.body.append(f'<div class="math"{ids}>{_mathml(node, "block")}{number}</div>')
     raise nodes.SkipNode
 
 
-class PlayerDirective(Directive):
-    """``{player} MODEL`` with ``:seed:`` and ``:seconds:``: composed while the page is built."""
+class PlayerDirective(SphinxDirective):
+    """``{player} MODEL`` with ``:seed:``, ``:seconds:``, ``:title:``: composed at build time."""
 
     required_arguments = 1
     option_spec = {  # noqa: RUF012 - docutils wants a plain dict
-        "seed": directives.nonnegative_int,
-        "seconds": directives.positive_int,
-        "title": directives.unchanged,
+        "seed": int,
+        "seconds": float,
+        "title": str,
     }
 
     def run(self) -> list[nodes.Node]:
-        """Compose, measure, and show."""
+        """Compose with a shipped model, measure its originality, and show both."""
         from symphony.corpora import load_corpus
         from symphony.evaluation import Originality
         from symphony.rendering import player
         from symphony.training import load_model
 
         trained = load_model(self.arguments[0])
-        seed = self.options.get("seed", 0)
-        (song,) = trained.compose(self.options.get("seconds", 20), seed=seed)
+        seed, seconds = self.options.get("seed", 0), self.options.get("seconds", 20.0)
+        (song,) = trained.compose(seconds, seed=seed)
         judge = Originality.of_corpus(load_corpus(trained.recipe.corpus, progress=False))
         title = self.options.get("title", song.name)
         shown = player(song, title=title, originality=judge.report(song))
         return [nodes.raw("", shown.html, format="html")]
+
+
+def check_repository(app: Sphinx, config: Config) -> None:
+    """Give the theme its repository; refuse a book whose links would lead nowhere."""
+    repository = config.symphony_repository
+    if repository.count("/") != 1 or repository.startswith("http"):
+        raise ConfigError(
+            f"symphony_repository in _config.yml is OWNER/NAME of the book's repository, "
+            f"for example deep-symphony/deep-symphony, and not {repository!r}."
+        )
+    config.html_theme_options.update(
+        repository_url=f"https://github.com/{repository}",
+        repository_branch=BRANCH,
+        use_repository_button=True,
+    )
 
 
 def add_badge(app: Sphinx, doctree: nodes.document) -> None:
@@ -60,37 +89,31 @@ def add_badge(app: Sphinx, doctree: nodes.document) -> None:
     title = next(iter(doctree.findall(nodes.title)), None)
     if not name.startswith("notebooks/") or title is None or title.parent is None:
         return
-    address = (
-        f"https://colab.research.google.com/github/{app.config.symphony_repository}"
-        f"/blob/main/{name}.ipynb"
-    )
-    link = f'<a class="colab-badge" href="{html.escape(address)}">Open this chapter on Colab</a>'
-    title.parent.insert(
-        title.parent.index(title) + 1, nodes.raw("", f"<p>{link}</p>", format="html")
-    )
+    address = html.escape(f"{COLAB}/{app.config.symphony_repository}/blob/{BRANCH}/{name}.ipynb")
+    badge = f'<p><a class="colab-badge" href="{address}">Open this chapter on Colab</a></p>'
+    title.parent.insert(title.parent.index(title) + 1, nodes.raw("", badge, format="html"))
 
 
-def keep_own_scripts(app: Sphinx, page: str, template: str, context: dict, tree: Any) -> None:
-    """Drop scripts of other hosts, and Thebe's, which this book doesn't use."""
-    kept = []
-    for script in context.get("script_files", []):
-        name = str(getattr(script, "filename", script) or "")
-        body = str(getattr(script, "attributes", {}).get("body", ""))
-        if not name.startswith("http") and "thebe" not in (name + body).lower():
-            kept.append(script)
-    context["script_files"] = kept
-    context["css_files"] = [
-        sheet
-        for sheet in context.get("css_files", [])
-        if not str(getattr(sheet, "filename", sheet)).startswith("http")
-    ]
+def keep_own_files(app: Sphinx, page: str, template: str, context: dict, tree: Any) -> None:
+    """Drop scripts and styles of other hosts, and Thebe's, which this book doesn't use."""
+
+    def own(file: Any) -> bool:
+        name = str(getattr(file, "filename", file) or "")
+        body = str(getattr(file, "attributes", {}).get("body", ""))
+        return not name.startswith(("http:", "https:", "//")) and "thebe" not in (
+            name + body
+        ).lower()
+
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context.get(kind, []) if own(file)]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
-    app.add_config_value("symphony_repository", "", "html")
+    app.add_config_value("symphony_repository", "", "env")
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.add_directive("player", PlayerDirective)
+    app.connect("config-inited", check_repository)
     app.connect("doctree-read", add_badge)
-    app.connect("html-page-context", keep_own_scripts, priority=999)
+    app.connect("html-page-context", keep_own_files, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

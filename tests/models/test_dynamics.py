@@ -58,8 +58,21 @@ def test_without_noise_the_loop_stays():
     model = CharRNN(CharRNNConfig(9, 1, 8, 4)).eval()
     run = dynamics.follow(model, 300)
     cycle = dynamics.find_cycle(run)
-    (again,) = dynamics.after_noise(model, run, 0.0, [0], 300)
-    assert again.symbols == cycle.symbols
+    again = dynamics.after_noise(model, run, 0.0, [0, 1], 300)
+    assert again == [cycle.symbols] * 2
+
+
+def test_disturbed_runs_side_by_side_are_those_one_by_one():
+    torch.manual_seed(3)
+    model = CharRNN(CharRNNConfig(9, 1, 8, 4)).eval()
+    run = dynamics.follow(model, 100)
+    together = dynamics.after_noise(model, run, 1.0, range(4), 300)
+    for seed in range(4):
+        on = dynamics.follow(
+            model, 300, dynamics.perturb(run.state, 1.0, seed), int(run.tokens[-1])
+        )
+        cycle = dynamics.find_cycle(on)
+        assert together[seed] == (None if cycle is None else cycle.symbols)
 
 
 def test_the_plane_keeps_a_circle():

@@ -148,8 +148,13 @@ def test_two_processes_train_one_model(music, run, tmp_path):
         "plan = replace(recipe('char-rnn', 'tiny'), steps=12, evaluate_every=4, window=32,"
         " snapshots=(4, 8))\n"
         "folder = Path(sys.argv[1])\n"
+        "kept, saved = [], loop.save_state\n"
+        "def look(fabric, path, state):\n"
+        "    kept.append(sum(p.detach().double().sum() for p in state['model'].parameters()))\n"
+        "    saved(fabric, path, state)\n"
+        "loop.save_state = look\n"
         "card = loop.train(plan, folder / 'encoded.npz', folder, device='cpu', progress=False)\n"
-        "print('CARD' if card else 'NONE')\n"
+        "print('CARD' if card else 'NONE', kept[-1].item(), flush=True)\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
@@ -157,7 +162,9 @@ def test_two_processes_train_one_model(music, run, tmp_path):
         capture_output=True, text=True, timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split()) == ["CARD", "NONE"]
+    printed = sorted(line.split() for line in done.stdout.splitlines())
+    assert [line[0] for line in printed] == ["CARD", "NONE"]
+    assert printed[0][1] == printed[1][1]  # both hold the same weights
     alone, together = weights(run), weights(tmp_path)
     for name in alone:
         torch.testing.assert_close(alone[name], together[name], atol=2e-3, rtol=0)
@@ -207,7 +214,13 @@ def test_composing_repeats_lasts_and_is_named(run):
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence(music, tmp_path):
     with pytest.raises(RecipeError, match="no longer a finite number"):
+        loop.train(replace(TINY, learning_rate=1e37), music, tmp_path, device="cpu", progress=False)
+
+
+def test_weights_too_large_for_half_precision_get_no_card(music, tmp_path):
+    with pytest.raises(CheckpointError, match="half precision"):
         loop.train(replace(TINY, learning_rate=1e30), music, tmp_path, device="cpu", progress=False)
+    assert not (tmp_path / "card.json").exists()
 
 
 def test_resuming_needs_a_run_of_the_same_recipe(run, music, tmp_path):

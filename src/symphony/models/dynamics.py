@@ -44,20 +44,31 @@ class Cycle:
     drift: float
 
 
-@torch.inference_mode()
 def follow(model: CharRNN, steps: int, state: State | None = None, last: int | None = None) -> Path:
     """Run greedily from a state (whose last symbol was ``last``), or from the beginning."""
     token = model.config.start if last is None else last
     state = model.begin(1) if state is None else state
-    tokens, hidden = np.empty(steps, np.int64), []
+    hidden: list[np.ndarray] = []
+    tokens, state = _greedy(model, steps, state, token, hidden)
+    return Path(tokens[0], np.stack(hidden), state)
+
+
+@torch.inference_mode()
+def _greedy(
+    model: CharRNN, steps: int, state: State, last: int, hidden: list[np.ndarray] | None
+) -> tuple[Int64[np.ndarray, "B T"], State]:
+    batch = state[0].shape[1]
+    token = torch.full((batch,), last)
+    tokens = np.empty((batch, steps), np.int64)
     with one_thread():
         for t in range(steps):
-            logits, state = model.step(torch.tensor([token]), state)
+            logits, state = model.step(token, state)
             logits[:, model.config.start] = -torch.inf
-            token = int(logits.argmax())
-            tokens[t] = token
-            hidden.append(state[0][-1, 0].numpy())
-    return Path(tokens, np.stack(hidden), state)
+            token = logits.argmax(dim=-1)
+            tokens[:, t] = token.numpy()
+            if hidden is not None:
+                hidden.append(state[0][-1, 0].numpy())
+    return tokens, state
 
 
 def find_cycle(path: Path, turns: int = 3) -> Cycle | None:
@@ -66,14 +77,21 @@ def find_cycle(path: Path, turns: int = 3) -> Cycle | None:
     Returns:
         None where the run has not settled.
     """
-    tokens = path.tokens
+    found = _period(path.tokens, turns)
+    if found is None:
+        return None
+    start, period = found
+    turn = min_rotation(path.tokens[-period:].tolist())
+    return Cycle(start, period, turn, _drift(path.hidden[start:], period))
+
+
+def _period(tokens: Int64[np.ndarray, " T"], turns: int) -> tuple[int, int] | None:
+    """Where the shortest repetition begins, and its period."""
     for period in range(1, len(tokens) // turns + 1):
-        same = tokens[period:] == tokens[:-period]
-        broken = np.flatnonzero(~same)
-        start = int(broken[-1]) + 1 if len(broken) else 0
-        if len(tokens) - start >= turns * period:
-            turn = tokens[-period:].tolist()
-            return Cycle(start, period, min_rotation(turn), _drift(path.hidden[start:], period))
+        tail = tokens[len(tokens) - turns * period :]
+        if (tail[period:] == tail[:-period]).all():
+            broken = np.flatnonzero(tokens[period:] != tokens[:-period])
+            return (int(broken[-1]) + 1 if len(broken) else 0), period
     return None
 
 
@@ -101,12 +119,20 @@ def perturb(state: State, size: float, seed: int) -> State:
 
 def after_noise(
     model: CharRNN, path: Path, size: float, seeds: Sequence[int], steps: int
-) -> list[Cycle | None]:
-    """For each seed: disturb the end of a path once, go on greedily, and see where it settles."""
-    last = int(path.tokens[-1])
-    return [
-        find_cycle(follow(model, steps, perturb(path.state, size, seed), last)) for seed in seeds
-    ]
+) -> list[tuple[int, ...] | None]:
+    """For each seed: disturb the end of a path once, go on greedily, and see where it settles.
+
+    Returns:
+        The symbols of the loop each ends in (see :class:`Cycle`), None where it has not settled.
+    """
+    moved = [perturb(path.state, size, seed) for seed in seeds]
+    state = tuple(torch.cat([part[i] for part in moved], dim=1) for i in (0, 1))
+    tokens, _ = _greedy(model, steps, (state[0], state[1]), int(path.tokens[-1]), None)
+    loops: list[tuple[int, ...] | None] = []
+    for row in tokens:
+        found = _period(row, 3)
+        loops.append(min_rotation(row[-found[1] :].tolist()) if found else None)
+    return loops
 
 
 def principal_plane(

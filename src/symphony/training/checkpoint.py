@@ -5,10 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
-import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +18,8 @@ from symphony.errors import SymphonyError
 from symphony.models.char_rnn import CharRNN, CharRNNConfig
 from symphony.models.sampling import generate
 from symphony.training.encoded import EncodedCorpus
+from symphony.training.folder import STATE
+from symphony.training.machine import processor, versions
 from symphony.training.measure import held_out_loss
 from symphony.training.recipes import Recipe
 
@@ -33,8 +32,29 @@ CHECKED_SYMBOLS = 16_384  # of the test split: enough to tell models apart, seco
 BITS = float(np.log(2))  # nats in a bit
 
 
+KINDS: dict[str, tuple[Any, Any]] = {"char-rnn": (CharRNN, CharRNNConfig)}
+
+
 class CheckpointError(SymphonyError):
     """Weights or a card that can't be used."""
+
+
+def build_model(recipe: Recipe, vocabulary: int) -> CharRNN:
+    """The untrained model of a recipe; ``recipe.model`` names its kind where it isn't a Char-RNN.
+
+    Raises:
+        CheckpointError: a kind, or an argument of it, that doesn't exist.
+    """
+    arguments = dict(recipe.model)
+    kind = arguments.pop("kind", "char-rnn")
+    if kind not in KINDS:
+        raise CheckpointError(f"There is no model of the kind {kind!r}; known: {', '.join(KINDS)}.")
+    model, config = KINDS[kind]
+    try:
+        return model(config(vocabulary, **arguments))
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: too large for memory
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"A {kind} can't be built from {arguments}: {reason}") from None
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -62,6 +82,11 @@ def save_card(recipe: Recipe, encoded: EncodedCorpus, out: Path, run: dict, fabr
         metrics[f"{part}_bits_per_note"] = nats / BITS * (len(stream) - 1) / max(count, 1)
     model.to("cpu")
     metrics["checked_nats"] = held_out_loss(model, encoded.test, CHECKED_SYMBOLS)
+    if not np.isfinite(list(metrics.values())).all():
+        raise CheckpointError(
+            "The trained weights don't fit into half precision: try a smaller learning rate than "
+            f"{recipe.learning_rate}."
+        )
     gpu = torch.cuda.get_device_name() if fabric.device.type == "cuda" else ""
     card = {
         "recipe": asdict(recipe),
@@ -69,8 +94,8 @@ def save_card(recipe: Recipe, encoded: EncodedCorpus, out: Path, run: dict, fabr
         "corpus": encoded.corpus,
         "vocabulary": encoded.vocabulary,
         "weights_sha256": hashlib.sha256((out / "weights.safetensors").read_bytes()).hexdigest(),
-        "versions": {name: version(name) for name in ("deep-symphony", "torch", "numpy")},
-        "hardware": gpu or f"{os.cpu_count()} CPU cores, {platform.machine()}",
+        "versions": versions(),
+        "hardware": gpu or processor(),
         "processes": fabric.world_size,
         "minutes": round(run["seconds"] / 60, 2),
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -151,17 +176,22 @@ def load_model(name_or_folder: str | Path) -> Trained:
     """
     from symphony.codecs import codec_from_dict
 
-    folder = Path(name_or_folder).expanduser()
+    folder = Path(name_or_folder)
     if str(name_or_folder) in shipped():
         folder = SHIPPED / str(name_or_folder)
     try:
+        folder = folder.expanduser()
         card = json.loads((folder / "card.json").read_text())
         given: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in card["recipe"].items()
         }
         recipe = Recipe(**given)
-        vocabulary, sha256 = card["vocabulary"], card["weights_sha256"]
-    except FileNotFoundError:
+        vocabulary, sha256 = int(card["vocabulary"]), card["weights_sha256"]
+    except (OSError, RuntimeError):  # RuntimeError: the home of someone who isn't here
+        if (folder / STATE).is_file():
+            raise CheckpointError(
+                f"The run in {folder} isn't finished: go on with --resume --out {folder}."
+            ) from None
         near = difflib.get_close_matches(str(name_or_folder), shipped(), n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise CheckpointError(
@@ -181,7 +211,7 @@ def load_model(name_or_folder: str | Path) -> Trained:
 
 
 def _load_weights(recipe: Recipe, vocabulary: int, path: Path) -> CharRNN:
-    model = CharRNN(CharRNNConfig(vocabulary, **recipe.model))
+    model = build_model(recipe, vocabulary)
     try:
         model.load_state_dict({k: v.float() for k, v in load_file(path).items()})
     except Exception as error:  # safetensors' own error, or RuntimeError for other shapes

@@ -52,6 +52,22 @@ class EncodedCorpus:
             np.savez(file, about=json.dumps(about), **{p: getattr(self, p) for p in PARTS})
         partial.replace(path)
 
+    def check(self) -> None:
+        """Refuse streams that no model of this vocabulary could read.
+
+        Raises:
+            EncodedError: which split is wrong, and how.
+        """
+        for part in PARTS:
+            stream = getattr(self, part)
+            if stream.ndim != 1 or stream.dtype != np.int16 or len(stream) < 2:
+                raise EncodedError(f"Its {part} split is no stream of symbols.")
+            if stream.min() < 0 or stream.max() > self.vocabulary:
+                raise EncodedError(
+                    f"Its {part} split has symbols outside 0 to {self.vocabulary}, where the "
+                    "start symbol stands."
+                )
+
     @staticmethod
     def load(path: Path) -> EncodedCorpus:
         """Read what :meth:`save` wrote.
@@ -62,9 +78,15 @@ class EncodedCorpus:
         try:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
-                return EncodedCorpus(**{p: file[p] for p in PARTS}, **about)
+                encoded = EncodedCorpus(**{p: file[p] for p in PARTS}, **about)
+            encoded.check()
+            return encoded
         except FileNotFoundError:
             raise EncodedError(f"There is no encoded corpus {path}.") from None
+        except EncodedError as error:
+            raise EncodedError(
+                f"The encoded corpus {path} can't be used. {error} Remove it, and it is made anew."
+            ) from None
         except Exception as error:  # a broken zip raises a dozen kinds
             raise EncodedError(
                 f"The encoded corpus {path} is broken ({type(error).__name__}): remove it, and it "
@@ -109,6 +131,8 @@ def _stream(
     start = np.array([codec.vocabulary], np.int16)
     parts = [start]
     for song in songs:
+        if not len(song):
+            continue
         low, high = int(song.pitch.min()), int(song.pitch.max())
         for semitones in transpose:
             if low + semitones >= 0 and high + semitones <= 127:

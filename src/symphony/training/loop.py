@@ -11,22 +11,20 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from symphony.models.char_rnn import CharRNN, CharRNNConfig
-from symphony.training.checkpoint import save_card, save_weights
+from symphony.training.checkpoint import build_model, save_card, save_weights
 from symphony.training.encoded import EncodedCorpus
+from symphony.training.folder import STATE, make_folder, set_aside, writing
 from symphony.training.measure import held_out_loss
 from symphony.training.recipes import Recipe, RecipeError
 from symphony.training.runtime import asked_to_stop, launch, load_state, reduced, save_state
-
-STATE = "state.ckpt"  # everything needed to go on; read back only from one's own run
 
 
 def draw_windows(stream: Tensor, recipe: Recipe, step: int) -> Tensor:
     """The batch of a step, [batch, window + 1]: the same whenever and wherever it is drawn."""
     chance = np.random.default_rng([recipe.seed, step])
-    starts = chance.integers(0, max(len(stream) - recipe.window, 1), recipe.batch)
-    places = torch.from_numpy(starts)[:, None] + torch.arange(recipe.window + 1)
-    return stream[places.clamp(max=len(stream) - 1)].long()
+    window = min(recipe.window, len(stream) - 1)  # a little music makes a short window
+    starts = chance.integers(0, len(stream) - window, recipe.batch)
+    return stream[torch.from_numpy(starts)[:, None] + torch.arange(window + 1)].long()
 
 
 def train(
@@ -55,23 +53,28 @@ def train(
         RecipeError: nothing to resume, a run of another recipe, or a loss that is not finite.
         KeyboardInterrupt: stopped by Ctrl-C, after the state was saved.
     """
-    fabric = launch(device)
+    fabric = launch(device, recipe.batch)
     fabric.barrier()  # the first process may still be writing the file
     encoded = EncodedCorpus.load(music) if isinstance(music, Path) else music
+    encoded.check()
     torch.manual_seed(recipe.seed)
-    model = CharRNN(CharRNNConfig(encoded.vocabulary, **recipe.model))
+    model = build_model(recipe, encoded.vocabulary)
     optimizer: Any = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     model, optimizer = fabric.setup(model, optimizer)
     model.mark_forward_method("loss")
     run: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": float("inf"), "curve": []}
+    run["corpus"] = encoded.corpus
     state = {"model": model, "optimizer": optimizer, "run": run, "recipe": recipe.hash}
     if resume:
         load_state(fabric, out / STATE, state)
         run = state["run"]
-    out.mkdir(parents=True, exist_ok=True)
+    elif fabric.is_global_zero:
+        make_folder(out)
+        if set_aside(out) and progress:
+            tqdm.write(f"An earlier run in {out} is now in {out / 'earlier'}")
     stream = torch.from_numpy(encoded.train)
     shares = slice(fabric.global_rank, None, fabric.world_size)
-    losses: list[Tensor] = [torch.tensor(value) for value in run.pop("pending", [])]
+    losses = [torch.tensor(loss, device=fabric.device) for loss in run.pop("pending", [])]
     bar = tqdm(
         total=recipe.steps,
         initial=run["step"],
@@ -96,7 +99,8 @@ def train(
             run["step"] = step = step + 1
             bar.update()
             if step in recipe.snapshots and fabric.is_global_zero:
-                save_weights(model.module, out / f"step-{step:06d}.safetensors")
+                with writing(out):
+                    save_weights(model.module, out / f"step-{step:06d}.safetensors")
             if step % recipe.evaluate_every == 0 or step == recipe.steps:
                 mean = float(reduced(fabric, torch.stack(losses).mean(), "mean"))
                 if not np.isfinite(mean):
@@ -109,18 +113,23 @@ def train(
                     model.module, encoded.validation, recipe.validation_symbols
                 )
                 run["curve"].append({"step": step, "train": mean, "validation": held_out})
-                bar.set_postfix(train=f"{mean:.3f}", validation=f"{held_out:.3f}")
+                speed = recipe.window * recipe.batch * (bar.format_dict["rate"] or 0)
+                bar.set_postfix_str(
+                    f"train {mean:.3f}, validation {held_out:.3f}, {speed:,.0f} symbols/s"
+                )
                 better = held_out < run["best"]
                 run["best"] = min(held_out, run["best"])
                 if fabric.is_global_zero and (better or recipe.keep == "last"):
-                    save_weights(model.module, out / "weights.safetensors")
+                    with writing(out):
+                        save_weights(model.module, out / "weights.safetensors")
                 run["seconds"] = time.perf_counter() - begun
                 save_state(fabric, out / STATE, state)
             if reduced(fabric, torch.tensor(float(stopped.is_set())), "sum") > 0:
                 if losses:  # else this very step was saved above
                     run["seconds"] = time.perf_counter() - begun
-                    run["pending"] = [value.item() for value in losses]
+                    run["pending"] = reduced(fabric, torch.stack(losses), "mean").tolist()
                     save_state(fabric, out / STATE, state)
-                bar.write(f"Stopped after step {step}. Go on with --resume --out {out}")
+                if fabric.is_global_zero:
+                    bar.write(f"Stopped after step {step}. Go on with --resume --out {out}")
                 raise KeyboardInterrupt
     return save_card(recipe, encoded, out, run, fabric) if fabric.is_global_zero else None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from symphony.errors import SymphonyError
 
+LARGEST_SEED = 2**31  # leaves room for the step in the seed of its dropout
 EVENTS = {"name": "events", "velocity_bins": 7, "pedal": True}
 
 
@@ -58,6 +60,29 @@ class Recipe:
     validation_symbols: int | None = 65_536
     snapshots: tuple[int, ...] = ()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could follow."""
+        counts = {
+            "steps": self.steps,
+            "batch": self.batch,
+            "window": self.window,
+            "evaluate_every": self.evaluate_every,
+            "subset": 1 if self.subset is None else self.subset,
+            "validation_symbols": self.validation_symbols or 2,
+        }
+        for what, value in counts.items():
+            if value < 1:
+                raise RecipeError(f"{what} is at least 1, not {value}.")
+        for what, amount in (("learning_rate", self.learning_rate), ("clip", self.clip)):
+            if not 0 < amount < math.inf:
+                raise RecipeError(f"{what} is a finite number above 0, not {amount}.")
+        if not 0 <= self.seed < LARGEST_SEED:
+            raise RecipeError(f"A seed is a whole number from 0 to {LARGEST_SEED - 1}.")
+        if self.keep not in ("best", "last"):
+            raise RecipeError(f"A run keeps its best or its last weights, not {self.keep!r}.")
+        if not self.transpose:
+            raise RecipeError("With no transposition at all there is nothing to learn: give (0,).")
 
     @property
     def hash(self) -> str:

@@ -23,8 +23,10 @@ def train_recipe(
     The encoded music stays in the run's folder, so that going on needs no corpus. Where several
     processes train together, the first encodes and the others wait for its file.
     """
+    from symphony.training.folder import make_folder, writing
     from symphony.training.loop import train
 
+    make_folder(out)  # before the corpus is read, which can take a while
     path = out / "encoded.npz"
     first = int(os.environ.get("RANK", "0")) == 0
     if first and not (resume and path.is_file()):
@@ -33,6 +35,6 @@ def train_recipe(
 
         corpus = load_corpus(recipe.corpus, progress=progress)
         encoded = encode_corpus(corpus, codec_from_dict(recipe.codec), recipe)
-        out.mkdir(parents=True, exist_ok=True)
-        encoded.save(path)
+        with writing(out):
+            encoded.save(path)
     return train(recipe, path, out, device=device, resume=resume, progress=progress)

@@ -13,16 +13,26 @@ from typing import Any, cast
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from symphony.training.folder import writing
 from symphony.training.recipes import RecipeError
 
 
-def launch(device: str) -> Fabric:
+def launch(device: str, batch: int) -> Fabric:
     """Fabric on one device, or on all that ``torchrun`` started processes for.
 
+    Args:
+        device: auto, cpu, cuda or mps.
+        batch: windows a step, over all processes together; each takes an equal share.
+
     Raises:
-        RecipeError: the device isn't there.
+        RecipeError: the device isn't there, or the batch can't be shared equally.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
+    if batch % world:
+        raise RecipeError(
+            f"A batch of {batch} windows can't be shared equally by {world} processes: start as "
+            f"many processes as divide {batch}."
+        )
     here = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     try:
         fabric = Fabric(
@@ -64,11 +74,16 @@ def asked_to_stop() -> Iterator[threading.Event]:
 
 
 def save_state(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
-    """Write the state beside the old one, then put it in its place."""
+    """Write the state beside the old one, then put it in its place.
+
+    Raises:
+        RecipeError: it can't be written, as on a full disk; the state before it is still there.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    fabric.save(partial, state)
-    if fabric.is_global_zero:
-        partial.replace(path)
+    with writing(path.parent):
+        fabric.save(partial, state)
+        if fabric.is_global_zero:
+            partial.replace(path)
     fabric.barrier()
 
 
@@ -76,20 +91,28 @@ def load_state(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
     """Bring a state back, in place.
 
     Raises:
-        RecipeError: there is none, it is broken, or it belongs to another recipe.
+        RecipeError: there is none, it is broken, or it belongs to another recipe or other music.
     """
     if not path.is_file():
         raise RecipeError(f"There is nothing to resume in {path.parent}: train without --resume.")
-    wanted = state["recipe"]
     try:
-        rest = fabric.load(path, state)
+        saved = fabric.load(path)
+        same = saved["recipe"] == state["recipe"]
+        offered = state["run"]["corpus"]
+        heard = saved["run"].get("corpus", offered)
+        rest = fabric.load(path, state) if same else {}
     except Exception as error:  # torch raises many kinds for a broken file
         raise RecipeError(
             f"The state in {path.parent} is broken ({type(error).__name__}): start anew."
         ) from None
     state.update(rest)
-    if state["recipe"] != wanted:
+    if not same:
         raise RecipeError(
             f"The run in {path.parent} follows another recipe: give the same recipe, size, corpus "
             "and seed as before, or another folder."
+        )
+    if heard != offered:
+        raise RecipeError(
+            f"The run in {path.parent} learned from other music than is there now: start anew, or "
+            "bring the corpus back as it was."
         )

@@ -1,0 +1,22 @@
+"""``make bench``: every ratio beside its target; exit code 1 where one is missed."""
+
+import sys
+
+from benchmarks import encoding, importing, originality, reading, sampling, training
+
+
+def main() -> None:
+    missed = 0
+    for module in (importing, reading, encoding, originality, sampling, training):
+        for what, ratio, relation, target in module.measure():
+            good = ratio >= target if relation == ">=" else ratio <= target
+            missed += not good
+            print(
+                f"{'ok    ' if good else 'MISSED'} {what:62} {ratio:10.3g} {relation} {target:g}",
+                flush=True,
+            )
+    sys.exit(missed > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a card says of the code and the machine: enough to repeat a run, nothing private."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def versions() -> dict[str, str]:
+    """Versions of the code, of Python, and of the libraries that decide what a run gives."""
+    from symphony import __version__
+
+    found = {"deep-symphony": __version__, "commit": commit(), "python": platform.python_version()}
+    for name in ("torch", "numpy", "lightning-fabric", "safetensors"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # copied there rather than installed
+            found[name] = "unknown"
+    return {name: value for name, value in found.items() if value}
+
+
+def commit() -> str:
+    """``git describe`` of the checkout this code lies in; empty where there is none."""
+    here = Path(__file__).parent
+    asked = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        tracked = subprocess.run(
+            ["git", "ls-files", "--error-unmatch", Path(__file__).name],
+            cwd=here,
+            capture_output=True,
+        )
+        done = subprocess.run(asked, cwd=here, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):  # no git
+        return ""
+    return done.stdout.strip() if tracked.returncode == 0 and done.returncode == 0 else ""
+
+
+def processor() -> str:
+    """How many cores of which processor."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
+    except (OSError, StopIteration):  # not Linux, or an Arm core that doesn't say
+        pass
+    return f"{os.cpu_count()} CPU cores, {name}"
