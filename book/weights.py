@@ -1,7 +1,7 @@
 """Train the models that ship with the library, where their recipe has changed.
 
 A finished run in runs/NAME-small that follows today's recipe is taken as it is; an unfinished one
-is resumed. Recipes that keep snapshots also get their copying measured step by step, and models
+is resumed, and a run of an older recipe is set aside. Recipes that keep snapshots also get their copying measured step by step, and models
 of a corpus that can't be shipped are measured beside its unseen music, for the card to keep.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from symphony.corpora import SOURCES, is_present, load_corpus
 from symphony.evaluation import Originality
 from symphony.studies import beside_real, copying_by_step
-from symphony.training import load_model, recipe, train_recipe
+from symphony.training import RecipeError, load_model, recipe, train_recipe
 from symphony.training.checkpoint import SHIPPED, write_card
 from symphony.training.recipes import names
 
@@ -38,7 +38,11 @@ def main() -> None:
             print(f"{name}: left alone, for the corpus {plan.corpus} is not here")
             continue
         if not follows(run, plan.hash):
-            train_recipe(plan, run, resume=(run / "state.ckpt").is_file())
+            try:
+                train_recipe(plan, run, resume=(run / "state.ckpt").is_file())
+            except RecipeError as error:  # what is there follows another recipe
+                print(f"{name}: {error} Starting anew.")
+                train_recipe(plan, run)
         card = json.loads((run / "card.json").read_text())
         if plan.snapshots:
             judge = Originality.of_corpus(load_corpus(plan.corpus))

@@ -44,3 +44,13 @@ def test_learning_curve_marks_the_best_held_out_step():
     }
     ax = notebook.learning_curve(card)
     assert ax.lines[2].get_xydata().tolist() == [[2.0, 2.5]]
+
+
+def test_a_figure_has_words_and_is_closed():
+    import matplotlib.pyplot as plt
+
+    plt.plot([1, 2])
+    shown = notebook.figure("A <line>", "It rises.").data
+    assert 'alt="It rises."' in shown
+    assert "A &lt;line&gt;" in shown
+    assert plt.get_fignums() == []

@@ -100,9 +100,9 @@ def keep_own_files(app: Sphinx, page: str, template: str, context: dict, tree: A
     def own(file: Any) -> bool:
         name = str(getattr(file, "filename", file) or "")
         body = str(getattr(file, "attributes", {}).get("body", ""))
-        return not name.startswith(("http:", "https:", "//")) and "thebe" not in (
-            name + body
-        ).lower()
+        return (
+            not name.startswith(("http:", "https:", "//")) and "thebe" not in (name + body).lower()
+        )
 
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if own(file)]

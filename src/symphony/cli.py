@@ -58,7 +58,7 @@ def train(
 
     Args:
         recipe: what to train, such as char-rnn or char-rnn-overfit.
-        size: tiny (seconds, to try things out), small (two CPU cores, at most 15 minutes),
+        size: tiny (seconds, to try things out), small (two CPU cores, about a quarter of an hour),
             full (the original's size, for a GPU).
         corpus: a corpus by name (see ``symphony corpora``) or a folder of MIDI and ABC files;
             the recipe's own if left out.

@@ -27,8 +27,8 @@ def begin() -> None:
     plt.rcParams.update(
         {
             "figure.figsize": (8, 3),
-            "figure.dpi": 100,
-            "savefig.dpi": 100,
+            "figure.dpi": 80,
+            "savefig.dpi": 80,
             "figure.facecolor": "white",
             "axes.spines.top": False,
             "axes.spines.right": False,
@@ -67,6 +67,24 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "–" if value != value else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+
+
+def figure(caption: str, alt: str) -> HTML:
+    """The current matplotlib figure with a caption, and words for those who can't see it."""
+    import base64
+    import io
+
+    import matplotlib.pyplot as plt
+    from IPython.display import HTML
+
+    drawn, picture = plt.gcf(), io.BytesIO()
+    drawn.savefig(picture, format="png", bbox_inches="tight")
+    plt.close(drawn)
+    data = base64.b64encode(picture.getvalue()).decode()
+    return HTML(
+        f'<figure class="symphony-figure"><img alt="{html.escape(alt)}" '
+        f'src="data:image/png;base64,{data}"><figcaption>{html.escape(caption)}</figcaption></figure>'
+    )
 
 
 def claims(rows: Sequence[tuple[str, str, bool | None]]) -> Markdown:

@@ -4,17 +4,23 @@ import base64
 import io
 import re
 import shutil
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-PAGE = Path(__file__).parents[2] / "_build" / "page" / "_build" / "html"
-PAGES = sorted(p.relative_to(PAGE).as_posix() for d in ("book", "notebooks")
-               for p in (PAGE / d).glob("*.html"))  # fmt: skip
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "_build" / "page" / "_build" / "html"
+PAGES = sorted(
+    p.relative_to(PAGE).as_posix() for p in PAGE.glob("*/*.html") if p.parent.name[0] != "_"
+)
+PAGES += [name for name in ("search.html", "genindex.html") if PAGES]
+CHAPTERS = [name for name in PAGES if name.startswith("notebooks/")]
 BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
 )
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--mute-audio",
@@ -58,35 +64,123 @@ def open_page(browser):
         context.close()
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+# What a reader sees of an element's color and of the paper behind it, as WCAG's contrast ratio.
+CONTRAST = """
+e => {
+  const luminance = rgb => {
+    const [r, g, b] = rgb.map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const numbers = color => color.match(/[\\d.]+/g).map(Number);
+  const ink = luminance(numbers(getComputedStyle(e).color).slice(0, 3));
+  let paper = e;
+  while (paper && (numbers(getComputedStyle(paper).backgroundColor)[3] ?? 1) === 0)
+    paper = paper.parentElement;
+  const back = luminance(numbers(getComputedStyle(paper ?? document.body).backgroundColor).slice(0, 3));
+  return (Math.max(ink, back) + .05) / (Math.min(ink, back) + .05);
+}
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_quiet_offline_and_fits(open_page, name, width, theme):
     page = open_page(name, width, theme)
     elsewhere = [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))]
     assert elsewhere == []
     assert page.errors == []
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 1
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
     assert page.evaluate("document.documentElement.dataset.theme") == theme
-    blind = page.evaluate(
-        "[...document.querySelectorAll('main img')].filter(i => !i.alt.trim()).map(i => i.src)"
-    )
+    # what looks like text must be readable as text, in the article and on its badge
+    seen = ("article p", "article a.colab-badge", "article h1", "article .cell_output td",
+            "article .symphony-player figcaption b", "article details summary")  # fmt: skip
+    for kind in seen:
+        for element in page.query_selector_all(kind)[:3]:
+            assert element.evaluate(CONTRAST) >= 4.5, kind
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_picture_can_be_read_aloud(open_page, name):
+    page = open_page(name)
+    blind = page.evaluate("""
+        [...document.querySelectorAll('img')]
+            .filter(i => !i.alt.trim() || /\\.(png|svg|jpe?g)$/.test(i.alt))
+            .map(i => i.outerHTML.slice(0, 120))
+        """)
     assert blind == []
+    nameless = page.evaluate("""
+        [...document.querySelectorAll('article svg')]
+            .filter(s => !s.parentElement.closest('svg') && !s.closest('[aria-hidden=true]')
+                         && !s.getAttribute('aria-label') && !s.querySelector('title'))
+            .map(s => s.outerHTML.slice(0, 120))
+        """)
+    assert nameless == []
+    assert page.evaluate("document.documentElement.lang") == "en"
 
 
-def test_the_title_page_plays(open_page):
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_figure_has_a_caption(open_page, name):
+    bare = open_page(name).evaluate("""
+        [...document.querySelectorAll('.cell_output img')]
+            .filter(i => !(i.closest('figure')?.querySelector('figcaption')?.innerText.trim()))
+            .map(i => i.alt || i.src.slice(-40))
+        """)
+    assert bare == []
+
+
+def test_players_on_the_title_page_play_and_their_cursor_moves(open_page):
     page = open_page("book/intro.html")
-    audio = page.locator("audio").first
+    assert page.locator("figure.symphony-player").count() >= 1
+    assert page.locator("figure.symphony-player").first.bounding_box()["y"] < 900  # at the top
+    audio, cursor = page.locator("audio").first, page.locator(".sp-seek i").first
+    begun = cursor.evaluate("c => c.style.left")
     audio.evaluate("a => a.play()")
     page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
+    page.wait_for_function(
+        "left => document.querySelector('.sp-seek i').style.left !== left", arg=begun
+    )
     assert audio.evaluate("a => a.duration") > 10
 
 
-def test_formulas_and_badges_are_there(open_page):
-    page = open_page("notebooks/02_char_rnn.html")
-    link = page.locator("a.colab-badge").first
-    assert link.get_attribute("href").endswith("/blob/main/notebooks/02_char_rnn.ipynb")
-    assert page.locator("figure audio").count() >= 8
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapters_players_load_and_only_one_plays(open_page, name):
+    page = open_page(name)
+    page.wait_for_function(
+        "[...document.querySelectorAll('figure.symphony-player audio')].every(a => a.duration > 1)"
+    )
+    page.evaluate("document.querySelectorAll('audio')[0].play()")
+    page.wait_for_function("!document.querySelectorAll('audio')[0].paused")
+    page.evaluate("document.querySelectorAll('audio')[1].play()")
+    page.wait_for_function("document.querySelectorAll('audio')[0].paused")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_opens_on_colab(open_page, name):
+    page = open_page(name)
+    repository = re.search(
+        r"(?m)^ *symphony_repository: (\S+)", (ROOT / "_config.yml").read_text()
+    )[1]
+    colab = f"https://colab.research.google.com/github/{repository}/blob/main/"
+    assert page.locator("a.colab-badge").first.get_attribute("href") == (
+        colab + name.replace(".html", ".ipynb")
+    )
+    links = page.evaluate("[...document.links].map(a => a.href).filter(a => a.includes('colab'))")
+    assert len(set(links)) == 1  # the badge and the launch button agree
+
+
+def test_formulas_are_drawn_without_a_script(open_page):
+    page = open_page("book/glossary.html")
+    formula = page.locator("math").first
+    assert formula.bounding_box()["width"] > 50
+    assert formula.locator("mfrac").count() == 1
+    assert page.evaluate("typeof MathJax") == "undefined"
+
+
+def test_the_search_finds_a_word_without_a_server(open_page):
+    page = open_page("search.html?q=velocity")
+    page.wait_for_selector("#search-results li a")
+    assert "Glossary" in page.locator("#search-results").inner_text()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -96,3 +190,40 @@ def test_every_sound_is_heard_and_not_clipped(name):
         sound, _ = soundfile.read(io.BytesIO(base64.b64decode(data)))
         assert np.sqrt((sound**2).mean()) > 0.005
         assert 0.1 < np.abs(sound).max() <= 1.0
+
+
+class Loads(HTMLParser):
+    """Addresses that a page loads by itself, as links don't."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.found += [given[a] for a in ("src", "srcset", "poster", "data") if given.get(a)]
+        if tag == "link" and given.get("rel") not in ("canonical", "author", "license"):
+            self.found.append(given.get("href", ""))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_names_no_other_host_to_load_from(name):
+    reader = Loads()
+    reader.feed((PAGE / name).read_text())
+    assert reader.found
+    assert [u for u in reader.found if re.match(r"(https?:)?//", u)] == []
+    # no style pulls in a font or an image from elsewhere either
+    for sheet in PAGE.glob("_static/**/*.css"):
+        assert not re.search(r"url\(\s*['\"]?(https?:)?//", sheet.read_text()), sheet.name
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_inside_the_book_lead_somewhere(name):
+    for link in re.findall(r'<a [^>]*href="([^"#?]+)[^"]*"', (PAGE / name).read_text()):
+        if not re.match(r"(\w+:|//)", link):
+            assert ((PAGE / name).parent / link).exists(), link
+
+
+def test_pages_hold_no_path_of_this_machine():
+    for name in PAGES:
+        assert str(ROOT) not in (PAGE / name).read_text(), name
