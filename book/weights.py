@@ -1,8 +1,9 @@
 """Train the models that ship with the library, where their recipe has changed.
 
 A finished run in runs/NAME-small that follows today's recipe is taken as it is; an unfinished one
-is resumed, and a run of an older recipe is set aside. Recipes that keep snapshots also get their copying measured step by step, and models
-of a corpus that can't be shipped are measured beside its unseen music, for the card to keep.
+is resumed, and a run of an older recipe is set aside. Recipes that keep snapshots also get their
+copying measured step by step, and models of a corpus that can't be shipped are measured beside
+its unseen music, for the card to keep.
 """
 
 from __future__ import annotations

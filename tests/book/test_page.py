@@ -76,7 +76,8 @@ e => {
   let paper = e;
   while (paper && (numbers(getComputedStyle(paper).backgroundColor)[3] ?? 1) === 0)
     paper = paper.parentElement;
-  const back = luminance(numbers(getComputedStyle(paper ?? document.body).backgroundColor).slice(0, 3));
+  const color = getComputedStyle(paper ?? document.body).backgroundColor;
+  const back = luminance(numbers(color).slice(0, 3));
   return (Math.max(ink, back) + .05) / (Math.min(ink, back) + .05);
 }
 """
