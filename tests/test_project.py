@@ -1,5 +1,6 @@
 """What must hold of the project as a whole: layers, names of packages, an import that is cheap."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -55,6 +56,29 @@ def test_constraints_pin_every_package_the_project_names():
         name = line.split(">")[0].split("=")[0].split("[")[0].lower().replace("_", "-")
         assert name in pinned | {"setuptools"}, name
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
+
+
+def test_constraints_pin_versions_and_nothing_else():
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        assert re.fullmatch(r"[\w.-]+==[\w.]+", line), line  # no address, path or local build
+
+
+def test_one_setting_names_the_repository_and_all_links_follow_it():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    repository = config["sphinx"]["config"]["symphony_repository"]
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CITATION.cff")]
+    for path in [*pages, *(ROOT / "notebooks").glob("*.ipynb")]:
+        for named in re.findall(r"github\.com/([\w-]+/deep-[\w-]+)", path.read_text()):
+            assert named == repository, path
+
+
+def test_the_readme_shows_what_exists():
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
+            assert link.startswith("https:") or (ROOT / link).is_file(), link
+    readme, targets = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`?make (\w+)", readme):
+        assert re.search(rf"(?m)^{target}:", targets), target
 
 
 def test_the_table_of_contents_names_files_that_exist():

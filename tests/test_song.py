@@ -205,7 +205,7 @@ def test_joining_puts_songs_one_after_another():
     "data", [b"", b"MThd", b"RIFFxxxx", b"\x00" * 100, b"MThd\x00\x00\x00\x06"]
 )
 def test_what_is_not_midi_is_refused(data):
-    with pytest.raises(SongError, match=r"not a MIDI file|broken MIDI|no notes"):
+    with pytest.raises(SongError, match=r"not a MIDI file|broken MIDI|no notes|cut short"):
         Song.from_midi(data)
 
 
@@ -218,6 +218,15 @@ def test_a_missing_and_a_huge_file_are_refused(tmp_path):
         file.truncate(100_000_000)
     with pytest.raises(SongError, match=f"larger than {LARGEST_FILE // 10**6} MB"):
         Song.from_midi(huge)
+
+
+def test_a_track_longer_than_its_file_is_refused():
+    data = Song([0], [1], [60], [80]).to_midi()
+    track = data.index(b"MTrk") + 4
+    for length in (len(data), 10_000, 2**32 - 1):  # the last one made symusic crash
+        lying = data[:track] + length.to_bytes(4, "big") + data[track + 4 :]
+        with pytest.raises(SongError, match="cut short"):
+            Song.from_midi(lying)
 
 
 @given(songs(), st.data())

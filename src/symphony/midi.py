@@ -62,6 +62,8 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         raise SongError(f"{label} is larger than {LARGEST_FILE / 1e6:.0f} MB: not a piano piece.")
     if data[:4] != b"MThd":
         raise SongError(f"{label} is not a MIDI file (it doesn't begin with MThd).")
+    if _cut_short(data):
+        raise SongError(f"{label} is cut short: it announces more bytes than it holds.")
     try:
         score = symusic.Score.from_midi(data, sanitize_data=True)
     except Exception as error:  # symusic raises RuntimeError and ValueError, undocumented
@@ -108,6 +110,14 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         "tempo": np.column_stack([begun, 60e6 / mspq]),
         "pedal": np.column_stack([seconds(down), seconds(down + held)]),
     }
+
+
+def _cut_short(data: bytes) -> bool:
+    """Whether a chunk claims more bytes than there are; symusic would read past the end."""
+    at = 0
+    while at + 8 <= len(data):
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "big")
+    return at > len(data)
 
 
 def write_notes(

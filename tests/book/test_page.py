@@ -55,7 +55,8 @@ def open_page(browser):
         page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
-        page.goto((PAGE / name).as_uri())
+        file, _, question = name.partition("?")
+        page.goto((PAGE / file).as_uri() + (f"?{question}" if question else ""))
         page.wait_for_load_state("load")
         return page
 
