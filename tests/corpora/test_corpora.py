@@ -192,6 +192,20 @@ def test_a_table_gives_its_songs_back(tmp_path_factory, seeds):
     assert len(back[1:]) == len(songs) - 1
 
 
+def test_two_writers_of_one_table_end_with_one_whole_table(tmp_path):
+    songs = [random_song(1, 9)]
+
+    def other_is_first(written):
+        if not (tmp_path / "t").exists():
+            table.write(tmp_path / "t", songs, lambda _: {"who": "the other"})
+        return {"who": "the first"}
+
+    back, document = table.write(tmp_path / "t", songs, other_is_first)
+    assert document["who"] == "the other"
+    assert back[0].equals(songs[0])
+    assert [p.name for p in tmp_path.iterdir()] == ["t"]
+
+
 TUNE = "X:3\nT:Scale\nM:4/4\nL:1/4\nQ:1/4=60\nK:G\nG A B c|d e f g|]\n"
 
 

@@ -113,12 +113,24 @@ def write(
         (partial / "songs.json").write_text(json.dumps(document))
         document |= finish(read(partial)[0])
         (partial / "songs.json").write_text(json.dumps(document))
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        _put(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return read(folder)
+
+
+def _put(partial: Path, folder: Path) -> None:
+    """Give a finished folder its name; another process may have been first, with the same."""
+    try:
+        partial.rename(folder)
+    except OSError:
+        try:
+            read(folder)
+            shutil.rmtree(partial)
+        except (OSError, ValueError, KeyError):  # what stands there is broken, or there is nothing
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
 
 
 def read(folder: Path) -> tuple[Songs, dict[str, Any]]:
