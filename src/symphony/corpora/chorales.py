@@ -35,7 +35,7 @@ def score(name: str):  # type: ignore[no-untyped-def]  # music21's Score, import
     """The engraved score of a chorale of this corpus, as music21 gives it."""
     from music21 import corpus
 
-    return corpus.parse(f"bach/{name}")
+    return corpus.parse(f"bach/{name}", forceSource=True)
 
 
 def _parse(file: str) -> Song:
@@ -43,7 +43,8 @@ def _parse(file: str) -> Song:
     from music21 import corpus
 
     rows = []
-    for part in corpus.parse(file).stripTies().parts:
+    # forceSource: music21's own cache of parsed scores breaks when two processes share it.
+    for part in corpus.parse(file, forceSource=True).stripTies().parts:
         for note in part.flatten().notes:
             for pitch in note.pitches:
                 rows.append((float(note.offset), float(note.quarterLength), pitch.midi))
