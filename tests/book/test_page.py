@@ -96,7 +96,7 @@ def test_a_page_is_quiet_offline_and_fits(open_page, name, width, theme):
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     # what looks like text must be readable as text, in the article and on its badge
     seen = ("article p", "article a.colab-badge", "article h1", "article .cell_output td",
-            "article .symphony-player figcaption b", "article details summary")  # fmt: skip
+            "article figcaption", "article details summary")  # fmt: skip
     for kind in seen:
         for element in page.query_selector_all(kind)[:3]:
             assert element.evaluate(CONTRAST) >= 4.5, kind
@@ -119,6 +119,12 @@ def test_every_picture_can_be_read_aloud(open_page, name):
         """)
     assert nameless == []
     assert page.evaluate("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_no_warning_and_no_error_is_printed_among_a_chapters_outputs(open_page, name):
+    page = open_page(name)
+    assert page.locator(".output.stderr, .output.traceback").all_inner_texts() == []
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
