@@ -1,5 +1,8 @@
 import errno
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -169,6 +172,31 @@ def test_near_duplicates_are_found_in_any_key_and_others_are_not():
     assert len({groups[i] for i in range(4)}) == 4
     named = splits.near_duplicates(tunes, ["a", "b", "a", ""])
     assert named[0] == named[2] != named[1] != named[3]
+
+
+def test_groups_are_the_same_whatever_order_hashes_come_in(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from making import random_song\nfrom symphony.corpora.splits import near_duplicates\n"
+        "tunes = [random_song(i, 40) for i in range(6)]\n"
+        "print(near_duplicates([t.transposed(k) for k in (0, 2, 5) for t in tunes]))\n"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(Path(__file__).parents[1])],
+            env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert printed == {str([0, 1, 2, 3, 4, 5] * 3) + "\n"}
+
+
+def test_groups_of_one_name_stay_apart(tmp_path, cache):
+    for i in range(6):
+        home = tmp_path / "music" / f"{i}"
+        home.mkdir(parents=True)
+        (home / "t.abc").write_text(f"X:1\nT:Same\nK:C\n{'CDEFGABcdefgab'[i : i + 8]}|\n")
+    assert len(set(load_corpus(tmp_path / "music", progress=False).pieces)) == 6
 
 
 def test_the_melody_is_the_top_voice():

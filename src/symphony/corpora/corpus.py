@@ -18,7 +18,7 @@ from symphony.corpora.download import cache_folder, mirror
 from symphony.corpora.source import CorpusError, Entries, Skipped, Source
 from symphony.song import Song
 
-PARSER = 3  # raise when the same files would give other songs or splits
+PARSER = 4  # raise when the same files would give other songs or splits
 MODULES = (chorales, folk, nottingham, asap, maestro)
 SOURCES: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in MODULES}
 READERS: dict[str, Callable[[], Entries]] = {module.SOURCE.name: module.read for module in MODULES}
@@ -150,7 +150,7 @@ def _parse(
         digest = hashlib.sha256(repr((names, split)).encode())
         digest.update(np.ascontiguousarray(written.notes).tobytes())
         return {
-            "pieces": [pieces[group] or names[group] for group in groups],
+            "pieces": [pieces[group] or f"{names[group]} ({group})" for group in groups],
             "split": split,
             "skipped": skipped,
             "fingerprint": digest.hexdigest(),

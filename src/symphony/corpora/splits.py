@@ -43,7 +43,7 @@ def interval_grams(song: Song, size: int = GRAM) -> frozenset[bytes]:
 
 
 def near_duplicates(songs: Sequence[Song], pieces: Sequence[str] | None = None) -> list[int]:
-    """Group numbers: songs of one piece, and near-duplicates, share a number.
+    """The index of the first song of each song's group: of one piece, or near-duplicates.
 
     Args:
         songs: any number of songs.
@@ -76,7 +76,8 @@ def near_duplicates(songs: Sequence[Song], pieces: Sequence[str] | None = None) 
     for (i, j), count in shared.items():
         if count >= SHARE * min(sizes[i], sizes[j]):
             parent[root(i)] = root(j)
-    return [root(i) for i in range(len(songs))]
+    smallest: dict[int, int] = {}  # a name for each group that no order of hashing changes
+    return [smallest.setdefault(root(i), i) for i in range(len(songs))]
 
 
 def split_by_group(names: Sequence[str], groups: Sequence[int]) -> list[str]:
