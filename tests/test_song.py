@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import mido
 import numpy as np
@@ -227,6 +229,67 @@ def test_a_track_longer_than_its_file_is_refused():
         lying = data[:track] + length.to_bytes(4, "big") + data[track + 4 :]
         with pytest.raises(SongError, match="cut short"):
             Song.from_midi(lying)
+
+
+def framed(events, tracks=1, ticks=480, after=b""):
+    """MIDI of one track holding ``events``, then whatever comes ``after``."""
+    header = b"MThd\x00\x00\x00\x06\x00\x01" + tracks.to_bytes(2, "big") + ticks.to_bytes(2, "big")
+    return header + b"MTrk" + len(events).to_bytes(4, "big") + events + after
+
+
+def test_notes_outside_midi_never_kill_the_reader():
+    # Pitches above 127 on channel 16, alone and in the shortest fuzzed files that crashed
+    # symusic: in a process of their own, for a crash would take the tests along.
+    pair = bytes([0, 0x9F, 200, 64]) * 40 + bytes([10, 0x8F, 200, 0]) * 40 + b"\x00\xff\x2f\x00"
+    files = [framed(pair)] + [
+        bytes.fromhex(fuzzed)
+        for fuzzed in (
+            "4d546864000000060002000200014d54726b000000080793408e019fa793",
+            "4d546864000000060002000301e04d54726b000000047f9f97ff",
+            "4d546864000000060002000200004d54726b000000127f9b6c5c009f8ef20ab040ff7f5c5201400b",
+        )
+    ]
+    code = (
+        "import sys\nfrom symphony.song import Song, SongError\n"
+        "for line in sys.stdin:\n"
+        "    for _ in range(100):\n"
+        "        try: Song.from_midi(bytes.fromhex(line))\n"
+        "        except SongError: pass\n"
+        "    print('alive')\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        input="\n".join(data.hex() for data in files),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stdout.split()) == (0, ["alive"] * len(files)), run.stderr
+
+
+NOTE = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x00\x00\xff\x2f\x00"
+
+
+@pytest.mark.parametrize("after", [b"M", b"MTrk\x00\x00\x00", b"MQrk\x00\x00\x00\x02ab"])
+def test_a_missing_track_is_not_looked_for_past_the_end(after):
+    with pytest.raises(SongError, match="cut short"):
+        Song.from_midi(framed(NOTE, tracks=2, after=after))
+    assert Song.from_midi(framed(NOTE, tracks=1, after=after)).pitch.tolist() == [60]
+
+
+def test_an_announced_track_may_be_missing_where_nothing_follows():
+    assert Song.from_midi(framed(NOTE, tracks=2)).pitch.tolist() == [60]
+
+
+def test_sentences_name_the_trouble_and_not_the_parser():
+    with pytest.raises(SongError, match=r"can't be read: [A-Za-z ]+\.$"):
+        Song.from_midi(framed(b"\x00\xff\x51\x7fabc"))
+    try:
+        Song.from_midi(framed(NOTE, ticks=0))
+    except SongError as error:
+        assert "more than any" not in str(error)  # noqa: PT017 - one note is not too many
+    else:
+        pytest.fail("a file without ticks has no times")
 
 
 @given(songs(), st.data())
