@@ -10,12 +10,15 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.extras import SubcommandApp
 
 from symphony.errors import SymphonyError
+
+if TYPE_CHECKING:
+    from symphony.codecs import Plan
 
 app = SubcommandApp()
 
@@ -89,12 +92,18 @@ def compose(
     seed: int = 0,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    key: str | None = None,
+    pitch: str | None = None,
+    density: str | None = None,
+    preset: str | None = None,
     out: Path = Path("piece.mid"),
     mp3: Path | None = None,
 ) -> None:
     """Let a model compose a piece, and say how much of it was copied.
 
-    Example: ``symphony compose char-rnn --seconds 30 --seed 3 --out x.mid --mp3 y.mp3``.
+    Example: ``symphony compose char-rnn --seconds 30 --seed 3 --out x.mid --mp3 y.mp3``. A
+    conditional model can be told what to play, and a curve moves along the piece:
+    ``symphony compose conditional-char-rnn --key "C major" --pitch 8:2 --density 3``.
 
     Args:
         model: a shipped model by name, or the folder of a run.
@@ -102,13 +111,21 @@ def compose(
         seed: the same seed gives the same piece on the same machine.
         temperature: below 1 is safer, above 1 wilder; 0 always takes the likeliest symbol.
         top_p: draw only from the likeliest symbols that hold this share of the probability.
+        key: for a conditional model: a key such as "A minor", or several for equal parts of the
+            piece, as "C major:G major".
+        pitch: for a conditional model: its register from 0 (low) to 9 (high): "5" holds, "8:2"
+            moves down in a line, "2:8:2" goes up and comes back.
+        density: for a conditional model: notes a second from 0 (few) to 9 (many), likewise.
+        preset: for a conditional model: a plan by name, such as "sparse and low"; any other name
+            lists them. What --key, --pitch and --density say comes before it.
         out: the MIDI file to write.
         mp3: also write the sound here.
     """
     from symphony.training import load_model
 
     trained = load_model(model)
-    (song,) = trained.compose(seconds, seed=seed, temperature=temperature, top_p=top_p)
+    plan = _plan(seconds, key, pitch, density, preset)
+    (song,) = trained.compose(seconds, seed=seed, temperature=temperature, top_p=top_p, plan=plan)
     song.to_midi(out)
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
     if mp3 is not None:
@@ -174,6 +191,20 @@ def render(song: tyro.conf.Positional[Path], /, out: Path = Path("song.mp3")) ->
 
     render_file(read_song(song), out)
     print(out)
+
+
+def _plan(
+    seconds: float, key: str | None, pitch: str | None, density: str | None, preset: str | None
+) -> Plan | None:
+    """What was asked for; None for nothing."""
+    from symphony.codecs import PRESETS, Plan, PlanError
+
+    if preset is not None and preset not in PRESETS:
+        raise PlanError(f"There is no preset {preset!r}. Presets: {'; '.join(PRESETS)}.")
+    said = {"key": key, "pitch": pitch, "density": density}
+    words = PRESETS[preset] if preset is not None else {}
+    words = words | {what: word for what, word in said.items() if word is not None}
+    return Plan.of(**words, seconds=seconds) if words else None
 
 
 def _span(time: tuple[float, float]) -> str:

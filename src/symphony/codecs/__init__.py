@@ -7,6 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "events": ["EventCodec"],
         "steps": ["StepCodec"],
+        "conditions": ["ConditionCodec"],
+        "plans": ["PRESETS", "Plan", "PlanError", "key_histogram"],
         "rolls": ["RollCodec", "to_signs"],
         "keys": ["estimate_key", "pitch_class_histogram"],
         "abc": ["AbcCodec"],

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int16
+from jaxtyping import Float64, Int16
 
 from symphony.song import Song, SongError
 
@@ -150,9 +150,13 @@ class EventCodec:
 
     def seconds(self, tokens: np.ndarray) -> float:
         """How long a stream of events lasts."""
-        tokens = np.asarray(tokens)
-        is_shift = (tokens >= SHIFT) & (tokens < VELOCITY)
-        return float((tokens[is_shift] - SHIFT + 1).sum() * STEP)
+        return float(self.symbol_seconds()[np.asarray(tokens)].sum())
+
+    def symbol_seconds(self) -> Float64[np.ndarray, " v+1"]:
+        """How far each symbol moves time on, in seconds; the start symbol stands last."""
+        symbols = np.arange(self.vocabulary + 1)
+        is_shift = (symbols >= SHIFT) & (symbols < VELOCITY)
+        return np.where(is_shift, symbols - SHIFT + 1, 0) * STEP
 
     def describe(self, tokens: np.ndarray) -> list[str]:
         """Each event in words: "note on C4", "shift 120 ms", "velocity 96"."""

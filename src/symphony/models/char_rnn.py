@@ -40,6 +40,11 @@ class CharRNNConfig:
         """The extra symbol that begins every piece."""
         return self.vocabulary
 
+    @property
+    def inputs(self) -> int:
+        """Numbers that the first layer reads at each step."""
+        return self.embedding or self.vocabulary + 1
+
 
 class CharRNN(nn.Module):
     """Reads symbols, predicts the next one.
@@ -55,7 +60,7 @@ class CharRNN(nn.Module):
         self.config = config
         self.embed = nn.Embedding(symbols, config.embedding) if config.embedding else None
         self.lstm = nn.LSTM(
-            config.embedding or symbols,
+            config.inputs,
             config.width,
             config.layers,
             batch_first=True,
@@ -77,9 +82,9 @@ class CharRNN(nn.Module):
         hidden, state = self.lstm(self.read(tokens), state)  # [B, T, width]
         return self.head(self.drop(hidden)), state  # [B, T, V + 1]
 
-    def loss(self, tokens: Int[Tensor, "B T+1"], state: State | None = None) -> Float[Tensor, ""]:
+    def loss(self, tokens: Int[Tensor, "B T+1"]) -> Float[Tensor, ""]:
         """Cross-entropy of each symbol given those before it, in nats a symbol."""
-        logits, _ = self(tokens[:, :-1], state)
+        logits, _ = self(tokens[:, :-1])
         return functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
 
     def begin(self, batch: int) -> State:
@@ -93,7 +98,10 @@ class CharRNN(nn.Module):
 
         On a CPU, ``nn.LSTM`` repacks all weights at each call; the cell does not.
         """
-        x = self.read(tokens)  # [B, e]
+        return self.cells(self.read(tokens), state)
+
+    def cells(self, x: Float[Tensor, "B e"], state: State) -> tuple[Float[Tensor, "B V+1"], State]:
+        """:meth:`step` once the symbols are vectors."""
         hidden, cell = [], []
         for layer in range(self.config.layers):
             weights: list[Any] = self.lstm._flat_weights[4 * layer : 4 * layer + 4]

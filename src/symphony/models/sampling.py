@@ -15,7 +15,9 @@ from torch import Tensor
 class Steps(Protocol):
     """What :func:`generate` needs of a model: Char-RNNs and chains both have it."""
 
-    config: Any
+    @property
+    def config(self) -> Any:
+        """Its vocabulary, and the symbol that begins a piece."""
 
     def begin(self, batch: int) -> Any:
         """The state before the first symbol."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,20 @@ from torch import nn
 
 from symphony.errors import SymphonyError
 from symphony.models.char_rnn import CharRNN, CharRNNConfig
-from symphony.models.sampling import generate
-from symphony.training.encoded import EncodedCorpus
+from symphony.models.conditional_rnn import (
+    ConditionalCharRNN,
+    ConditionalCharRNNConfig,
+    Conditioned,
+)
+from symphony.models.sampling import Steps, generate
+from symphony.training.encoded import EncodedCorpus, condition_codec
 from symphony.training.folder import STATE
 from symphony.training.machine import processor, versions
 from symphony.training.measure import held_out_loss
 from symphony.training.recipes import Recipe
 
 if TYPE_CHECKING:
-    from symphony.codecs import EventCodec
+    from symphony.codecs import EventCodec, Plan
     from symphony.song import Song
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -32,7 +37,10 @@ CHECKED_SYMBOLS = 16_384  # of the test split: enough to tell models apart, seco
 BITS = float(np.log(2))  # nats in a bit
 
 
-KINDS: dict[str, tuple[Any, Any]] = {"char-rnn": (CharRNN, CharRNNConfig)}
+KINDS: dict[str, tuple[Any, Any]] = {
+    "char-rnn": (CharRNN, CharRNNConfig),
+    "conditional-char-rnn": (ConditionalCharRNN, ConditionalCharRNNConfig),
+}
 
 
 class CheckpointError(SymphonyError):
@@ -47,6 +55,7 @@ def build_model(recipe: Recipe, vocabulary: int) -> CharRNN:
     """
     arguments = dict(recipe.model)
     kind = arguments.pop("kind", "char-rnn")
+    arguments.pop("condition", None)  # the codec's business, not the network's
     if kind not in KINDS:
         raise CheckpointError(f"There is no model of the kind {kind!r}; known: {', '.join(KINDS)}.")
     model, config = KINDS[kind]
@@ -74,14 +83,15 @@ def save_card(recipe: Recipe, encoded: EncodedCorpus, out: Path, run: dict, fabr
     model.to(fabric.device)
     notes = {p: int((getattr(encoded, p) < 128).sum()) for p in ("validation", "test")}
     metrics: dict[str, float] = {}
+    asked = condition_codec(recipe)
     for part, count in notes.items():
         stream = getattr(encoded, part)
-        nats = held_out_loss(model, stream)
+        nats = held_out_loss(model, stream, asked=asked)
         metrics[f"{part}_nats"] = nats
         metrics[f"{part}_bits_per_event"] = nats / BITS
         metrics[f"{part}_bits_per_note"] = nats / BITS * (len(stream) - 1) / max(count, 1)
     model.to("cpu")
-    metrics["checked_nats"] = held_out_loss(model, encoded.test, CHECKED_SYMBOLS)
+    metrics["checked_nats"] = held_out_loss(model, encoded.test, CHECKED_SYMBOLS, asked)
     if not np.isfinite(list(metrics.values())).all():
         raise CheckpointError(
             "The trained weights don't fit into half precision: try a smaller learning rate than "
@@ -132,20 +142,37 @@ class Trained:
         temperature: float = 1.0,
         top_p: float = 1.0,
         greedy: bool = False,
+        plan: Plan | None = None,
     ) -> list[Song]:
         """Pieces of ``seconds`` each; the same seed gives the same pieces on one machine.
 
+        Args:
+            seconds: how long each piece is.
+            seed: decides what is drawn.
+            batch: how many pieces.
+            temperature, top_p, greedy: see :func:`symphony.models.sampling.generate`.
+            plan: what a conditional model is asked for; None to leave it free.
+
         Raises:
-            CheckpointError: no positive length, or a model that moves time on too slowly.
+            CheckpointError: no positive length, a plan for a model that can't be told anything,
+                or a model that moves time on too slowly.
         """
         if not 0 < seconds <= 3600:
             raise CheckpointError(
                 f"A piece lasts more than 0 s and at most an hour: not {seconds} s."
             )
         settings: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "greedy": greedy}
+        model: Steps = self.model
+        if plan is not None:
+            if not isinstance(self.model, ConditionalCharRNN):
+                raise CheckpointError(
+                    f"{self.recipe.name} can't be told what to play: a conditional-char-rnn can."
+                )
+            clock = self.codec.symbol_seconds()
+            model = Conditioned(self.model, replace(plan, seconds=seconds), clock)
         steps = int(24 * seconds) + 64  # events a second of busy music; doubled until enough
         while True:
-            tokens = generate(self.model, steps, batch=batch, seed=seed, **settings)
+            tokens = generate(model, steps, batch=batch, seed=seed, **settings)
             short = min(self.codec.seconds(row) for row in tokens)
             if short >= seconds:
                 break

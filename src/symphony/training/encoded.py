@@ -14,7 +14,7 @@ from jaxtyping import Int16
 from symphony.errors import SymphonyError
 
 if TYPE_CHECKING:
-    from symphony.codecs import EventCodec
+    from symphony.codecs import ConditionCodec, EventCodec
     from symphony.corpora import Corpus
     from symphony.song import Song
     from symphony.training.recipes import Recipe
@@ -123,6 +123,25 @@ def encode_corpus(corpus: Corpus, codec: EventCodec, recipe: Recipe | None = Non
     return EncodedCorpus(
         **streams, vocabulary=codec.vocabulary, codec=codec.to_dict(), corpus=about
     )
+
+
+def condition_codec(recipe: Recipe) -> ConditionCodec | None:
+    """What the recipe's model is told beside the symbols; None for nothing.
+
+    Raises:
+        EncodedError: settings that no condition has.
+    """
+    from symphony.codecs import ConditionCodec
+
+    about = recipe.model.get("condition")
+    if about is None:
+        return None
+    try:
+        return ConditionCodec(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in about.items()}
+        )
+    except TypeError:
+        raise EncodedError(f"A condition has no such settings: {about}.") from None
 
 
 def _stream(

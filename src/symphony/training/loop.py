@@ -8,23 +8,36 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int16
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from symphony.training.checkpoint import build_model, save_card, save_weights
-from symphony.training.encoded import EncodedCorpus
+from symphony.training.encoded import EncodedCorpus, condition_codec
 from symphony.training.folder import STATE, make_folder, set_aside, writing
 from symphony.training.measure import held_out_loss
 from symphony.training.recipes import Recipe, RecipeError
 from symphony.training.runtime import asked_to_stop, launch, load_state, reduced, save_state
 
 
-def draw_windows(stream: Tensor, recipe: Recipe, step: int) -> Tensor:
-    """The batch of a step, [batch, window + 1]: the same whenever and wherever it is drawn."""
+def draw_windows(stream: Int16[np.ndarray, " t"], recipe: Recipe, step: int) -> tuple[Tensor, ...]:
+    """The batch of a step: symbols [batch, window + 1] and, where told, conditions for the last
+    ``window`` of them. The same whenever and wherever it is drawn.
+    """
     chance = np.random.default_rng([recipe.seed, step])
     window = min(recipe.window, len(stream) - 1)  # a little music makes a short window
     starts = chance.integers(0, len(stream) - window, recipe.batch)
-    return stream[torch.from_numpy(starts)[:, None] + torch.arange(window + 1)].long()
+    asked = condition_codec(recipe)
+    # A condition looks beyond the window. The stream begins and ends with the start symbol, so
+    # repeating its ends adds no music.
+    beyond = asked.window if asked else 0
+    at = starts[:, None] + np.arange(-beyond, window + 1 + beyond)
+    symbols = stream[np.clip(at, 0, len(stream) - 1)]
+    tokens = torch.from_numpy(symbols[:, beyond : beyond + window + 1].astype(np.int64))
+    if asked is None:
+        return (tokens,)
+    rows = asked.rows(symbols, int(stream[0]))[:, beyond + 1 : beyond + window + 1]
+    return tokens, torch.from_numpy(rows)
 
 
 def train(
@@ -72,7 +85,7 @@ def train(
         make_folder(out)
         if set_aside(out) and progress:
             tqdm.write(f"An earlier run in {out} is now in {out / 'earlier'}")
-    stream = torch.from_numpy(encoded.train)
+    asked = condition_codec(recipe)
     shares = slice(fabric.global_rank, None, fabric.world_size)
     losses = [torch.tensor(loss, device=fabric.device) for loss in run.pop("pending", [])]
     bar = tqdm(
@@ -85,13 +98,14 @@ def train(
     with asked_to_stop() as stopped, bar:
         while run["step"] < recipe.steps:
             step = run["step"]
-            windows = draw_windows(stream, recipe, step)[shares].to(fabric.device)
+            windows = draw_windows(encoded.train, recipe, step)
+            windows = tuple(part[shares].to(fabric.device) for part in windows)
             torch.manual_seed((recipe.seed << 32) + (step << 8) + fabric.global_rank)  # dropout
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * (1 - 0.9 * step / recipe.steps)
             model.train()
             optimizer.zero_grad()
-            loss = model.loss(windows)
+            loss = model.loss(*windows)
             fabric.backward(loss)
             fabric.clip_gradients(model, optimizer, max_norm=recipe.clip)
             optimizer.step()
@@ -110,7 +124,7 @@ def train(
                     )
                 losses.clear()
                 held_out = held_out_loss(
-                    model.module, encoded.validation, recipe.validation_symbols
+                    model.module, encoded.validation, recipe.validation_symbols, asked
                 )
                 run["curve"].append({"step": step, "train": mean, "validation": held_out})
                 speed = recipe.window * recipe.batch * (bar.format_dict["rate"] or 0)

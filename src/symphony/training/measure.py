@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch.nn import functional
 
 from symphony.models.char_rnn import CharRNN
+
+if TYPE_CHECKING:
+    from symphony.codecs import ConditionCodec
 
 ROWS, CHUNK = 16, 256
 
 
 @torch.inference_mode()
-def held_out_loss(model: CharRNN, stream: np.ndarray, most: int | None = None) -> float:
-    """Mean cross-entropy of a stream in nats a symbol; divide by ln 2 for bits.
+def symbol_losses(
+    model: CharRNN, stream: np.ndarray, conditions: np.ndarray | None = None
+) -> Float32[np.ndarray, " n"]:
+    """Cross-entropy of each symbol after the first, in nats.
 
-    The stream is cut into 16 rows read side by side, the state carried along each.
+    The stream is cut into 16 rows read side by side, the state carried along each. What doesn't
+    fill a row is left out: fewer than 16 symbols.
 
     Args:
         model: predicts the next symbol.
         stream: symbols, the start symbol between songs.
-        most: read only so many symbols from the beginning.
+        conditions: what a conditional model is told, [len(stream), K]; row i for symbol i.
     """
-    stream = stream[:most]
     rows = max(min(ROWS, (len(stream) - 1) // 32), 1)
     length = (len(stream) - 1) // rows
     device = next(model.parameters()).device
     kept = torch.from_numpy(np.asarray(stream[: rows * length + 1], dtype=np.int64)).to(device)
     inputs, targets = kept[:-1].view(rows, length), kept[1:].view(rows, length)
-    training, total, state = model.training, 0.0, None
+    told: list[torch.Tensor] = []
+    if conditions is not None:
+        shown = conditions[1 : rows * length + 1]
+        told = [torch.from_numpy(shown).to(device).view(rows, length, -1)]
+    training, state, losses = model.training, None, []
     model.eval()
     for at in range(0, length, CHUNK):
-        logits, state = model(inputs[:, at : at + CHUNK], state)
-        flat = targets[:, at : at + CHUNK].flatten()
-        total += functional.cross_entropy(logits.flatten(0, 1), flat, reduction="sum").item()
+        part: Any = [each[:, at : at + CHUNK] for each in told]
+        logits, state = model(inputs[:, at : at + CHUNK], state, *part)
+        wanted = targets[:, at : at + CHUNK]
+        losses.append(functional.cross_entropy(logits.mT, wanted, reduction="none").cpu())
     model.train(training)
-    return total / (rows * length)
+    return torch.cat(losses, dim=1).flatten().numpy()
+
+
+def held_out_loss(
+    model: CharRNN,
+    stream: np.ndarray,
+    most: int | None = None,
+    asked: ConditionCodec | None = None,
+) -> float:
+    """Mean cross-entropy of a stream in nats a symbol; divide by ln 2 for bits.
+
+    Args:
+        model: predicts the next symbol.
+        stream: symbols, the start symbol between songs.
+        most: read only so many symbols from the beginning.
+        asked: what a conditional model is told, measured on the stream itself.
+    """
+    stream = stream[:most]
+    rows = asked.rows(stream, model.config.vocabulary) if asked else None
+    return float(symbol_losses(model, stream, rows).mean(dtype=np.float64))

@@ -9,6 +9,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from symphony.codecs import ConditionCodec
 from symphony.errors import SymphonyError
 
 LARGEST_SEED = 2**31  # leaves room for the step in the seed of its dropout
@@ -112,6 +113,15 @@ _BASES = {
     "char-rnn-performances": Recipe(
         "char-rnn-performances", "small", "asap", steps=1300, evaluate_every=100
     ),
+    "conditional-char-rnn": Recipe(
+        "conditional-char-rnn",
+        "small",
+        "asap",
+        codec={**EVENTS, "velocity_bins": 32},  # seven classes leave a pianist two or three
+        model={"kind": "conditional-char-rnn", "condition": ConditionCodec().to_dict()},
+        steps=2400,
+        transpose=tuple(range(-5, 7)),
+    ),
 }
 
 
@@ -127,11 +137,12 @@ def recipe(name: str, size: str = "small") -> Recipe:
         raise RecipeError(f"There is no recipe {name!r}.{hint} Recipes: {', '.join(_BASES)}.")
     base = _BASES[name]
     dropout = {} if name == "char-rnn" else {"dropout": 0.0}
+    model = {**base.model, **dropout}
     if size == "tiny":
         return replace(
             base,
             size=size,
-            model=TINY,
+            model={**base.model, **TINY},
             steps=30,
             batch=8,
             window=64,
@@ -142,11 +153,11 @@ def recipe(name: str, size: str = "small") -> Recipe:
             snapshots=tuple(s for s in (10, 20, 30) if base.snapshots),
         )
     if size == "small":
-        return replace(base, model={**SMALL, **dropout})
+        return replace(base, model={**SMALL, **model})
     if size == "full":
         longer: dict[str, Any] = {"steps": 20 * base.steps} if base.subset is None else {}
         return replace(
-            base, size=size, model={**FULL, **dropout}, learning_rate=1e-3, batch=64, **longer
+            base, size=size, model={**FULL, **model}, learning_rate=1e-3, batch=64, **longer
         )
     raise RecipeError(f"A recipe comes in the sizes tiny, small and full, not {size!r}.")
 
