@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import mido
 import numpy as np
@@ -304,3 +305,17 @@ def test_damaged_midi_is_read_or_refused(song, data):
         assert str(error).endswith(".")  # noqa: PT017 - either way out is right
     else:
         assert len(read)
+
+
+@given(songs())
+def test_what_is_read_from_midi_passes_every_check_unchanged(song):
+    read = Song.from_midi(song.to_midi())  # which doesn't go through the checks
+    checked = replace(read)
+    for name in ("onset", "duration", "pitch", "velocity", "onset_quarters", "tempo", "pedal"):
+        ours, theirs = getattr(read, name), getattr(checked, name)
+        if ours is None:
+            assert theirs is None
+            continue
+        assert ours.dtype == theirs.dtype
+        assert np.array_equal(ours, theirs)
+        assert not ours.flags.writeable

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from symphony.errors import SymphonyError
 
+if TYPE_CHECKING:
+    import pretty_midi
+
 LARGEST_FILE = 10_000_000  # bytes: thirty times the longest sonata in MAESTRO
 MOST_NOTES = 500_000
 LONGEST_SONG = 24 * 3600.0  # seconds
 TICKS_PER_QUARTER = 960
+SHORTEST_NOTE = 0.001  # seconds: a zero-length note still sounds, so it is given this long
 GRID = 48  # divisions of a quarter note: holds triplets, sextuplets and 64ths
 
 
@@ -38,6 +42,8 @@ def quarters_at(
 
 def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     """Columns of a :class:`symphony.Song` from a MIDI file or its bytes, drums left out.
+
+    They are as a Song holds them: sorted, in range, read-only.
 
     Quarter notes are given only where nine in ten onsets sit on a grid of 1/48 of a quarter:
     a recorded performance has ticks too, but they count no beat.
@@ -72,56 +78,108 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     except Exception as error:  # symusic raises RuntimeError and ValueError, undocumented
         why = str(error).split("!")[0].removeprefix("MiniMidi: ")  # the rest: the parser's cursor
         raise SongError(f"{label} is broken MIDI and can't be read: {why}.") from None
-    tracks = [track for track in score.tracks if not track.is_drum and len(track.notes)]
-    count = sum(len(track.notes) for track in tracks)
+    tracks = [track for track in score.tracks if not track.is_drum]
+    tables = [notes for notes in (track.notes for track in tracks) if len(notes)]
+    count = sum(map(len, tables))
     if not count:
         raise SongError(f"{label} holds no notes.")
     if score.ticks_per_quarter < 1:
         raise SongError(f"{label} counts no ticks to a quarter note: its timing must be broken.")
     if count > MOST_NOTES:
         raise SongError(f"{label} holds {count:,} notes: more than any piano piece has.")
-    columns = [track.notes.numpy() for track in tracks]
+    columns = [notes.numpy() for notes in tables]
     note = columns[0]
     if len(columns) > 1:
         note = {k: np.concatenate([c[k] for c in columns]) for k in note}
     pedals = [track.pedals.numpy() for track in tracks if len(track.pedals)]
 
-    changes = score.tempos.numpy()
-    ticks = np.concatenate([[0], changes["time"].astype(np.int64)])
-    mspq = np.concatenate([[500_000], changes["mspq"].astype(np.int64)]).astype(np.float64)
-    last_of_tick = np.append(np.diff(ticks) > 0, True)  # the last change at a tick counts
-    ticks, mspq = ticks[last_of_tick], np.maximum(mspq[last_of_tick], 1.0)
-    second_per_tick = mspq / 1e6 / score.ticks_per_quarter
-    begun = np.concatenate([[0.0], np.cumsum(np.diff(ticks) * second_per_tick[:-1])])
+    per_quarter = score.ticks_per_quarter
+    ticks, begun, mspq = _tempo_map(score.tempos.numpy(), per_quarter)
 
     def seconds(tick: np.ndarray) -> np.ndarray:
         if len(ticks) == 1:  # one tempo, as in every recorded performance
-            return tick * second_per_tick[0]
+            return tick * (mspq[0] / 1e6 / per_quarter)
         at = np.searchsorted(ticks, tick, side="right") - 1
-        return begun[at] + (tick - ticks[at]) * second_per_tick[at]
+        return begun[at] + (tick - ticks[at]) * (mspq / 1e6 / per_quarter)[at]
 
-    start = note["time"].astype(np.int64)
-    stop = start + np.maximum(note["duration"].astype(np.int64), 0)
+    start, pitch, velocity = note["time"].astype(np.int64), note["pitch"], note["velocity"]
+    stop = start + np.maximum(note["duration"], 0)
+    order = start * 128 + pitch
+    if not (order[1:] >= order[:-1]).all():
+        sorting = np.argsort(order, kind="stable")
+        start, stop, pitch, velocity = (a[sorting] for a in (start, stop, pitch, velocity))
     onset, end = seconds(start), seconds(stop)
-    if start.min() < 0 or end.max() > LONGEST_SONG:
+    if start[0] < 0 or end.max() > LONGEST_SONG:
         raise SongError(f"{label} lasts more than a day: its timing must be broken.")
-    per_quarter = score.ticks_per_quarter
+    if pitch.min() < 0:  # a signed byte
+        raise SongError(f"A pitch lies between 0 and 127; {label} has others.")
     probe = start[:: max(len(start) // 512, 1)]  # enough to tell a score from a performance
     remainder = probe * GRID % per_quarter
     off_grid = np.minimum(remainder, per_quarter - remainder)  # in ticks, times GRID
     on_beat = np.count_nonzero(off_grid <= GRID) >= 0.9 * len(probe)
     down = np.concatenate([p["time"].astype(np.int64) for p in pedals] or [np.empty(0, np.int64)])
     held = np.concatenate([p["duration"].astype(np.int64) for p in pedals] or [down])
-    return {
+    found = {
         "onset": onset,
-        "duration": end - onset,
-        "pitch": note["pitch"],
-        "velocity": np.maximum(note["velocity"], 1),
+        "duration": np.maximum(end - onset, SHORTEST_NOTE),
+        "pitch": pitch.astype(np.uint8),
+        "velocity": np.maximum(velocity, 1).astype(np.uint8),
         "onset_quarters": start / per_quarter if on_beat else None,
         "duration_quarters": (stop - start) / per_quarter if on_beat else None,
-        "tempo": np.column_stack([begun, 60e6 / mspq]),
-        "pedal": np.column_stack([seconds(down), seconds(down + held)]),
+        "tempo": np.array([begun, 60e6 / mspq]).T.copy(),
+        "pedal": np.array([seconds(down), seconds(down + held)]).T.copy(),
     }
+    for column in found.values():
+        if column is not None:
+            column.flags.writeable = False
+    return found
+
+
+def pretty_midi_notes(midi: pretty_midi.PrettyMIDI) -> dict[str, Any]:
+    """Columns of a :class:`symphony.Song` from a PrettyMIDI object, drums left out.
+
+    Raises:
+        SongError: it holds no notes.
+    """
+    played = [i for i in midi.instruments if not i.is_drum]
+    rows = [(n.start, n.end - n.start, n.pitch, n.velocity) for i in played for n in i.notes]
+    if not rows:
+        raise SongError("This PrettyMIDI object holds no notes.")
+    times, qpm = midi.get_tempo_changes()
+    pedal, down = [], None
+    for change in sorted(
+        (c for i in played for c in i.control_changes if c.number == 64), key=lambda c: c.time
+    ):
+        if change.value >= 64 and down is None:
+            down = change.time
+        elif change.value < 64 and down is not None:
+            pedal.append((down, change.time))
+            down = None
+    onset, duration, pitch, velocity = map(np.array, zip(*rows, strict=True))
+    if down is not None:
+        pedal.append((down, max(float((onset + duration).max()), down)))
+    return {
+        "onset": onset,
+        "duration": duration,
+        "pitch": pitch,
+        "velocity": velocity,
+        "tempo": np.column_stack([times, qpm]) if len(times) else np.array([[0.0, 120.0]]),
+        "pedal": np.array(pedal).reshape(-1, 2),
+    }
+
+
+def _tempo_map(
+    changes: dict[str, np.ndarray], per_quarter: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ticks, seconds and microseconds a quarter note at the beginning and at each change."""
+    ticks, mspq = changes["time"].astype(np.int64), np.maximum(changes["mspq"], 1.0)
+    if len(ticks) == 1 and ticks[0] == 0:  # as most files have it
+        return ticks, np.zeros(1), mspq
+    ticks, mspq = np.append(0, ticks), np.append(500_000.0, mspq)
+    last_of_tick = np.append(np.diff(ticks) > 0, True)  # the last change at a tick counts
+    ticks, mspq = ticks[last_of_tick], mspq[last_of_tick]
+    begun = np.append(0.0, np.cumsum(np.diff(ticks) * (mspq / 1e6 / per_quarter)[:-1]))
+    return ticks, begun, mspq
 
 
 def _cut_short(data: bytes) -> bool:
