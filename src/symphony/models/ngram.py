@@ -7,6 +7,7 @@ context, the more weight goes to the shorter one. Below order 0 lies the uniform
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -96,15 +97,41 @@ class NGram:
             chances /= known.totals[at] + kinds
         return chances
 
+    def shortened(self, order: int) -> NGram:
+        """The same counts, looking back no further than ``order`` symbols.
+
+        Raises:
+            ValueError: an order longer than the chain's own.
+        """
+        if order > self.config.order:
+            raise ValueError(f"A chain of order {self.config.order} can't look back {order}.")
+        return NGram(NGramConfig(self.config.vocabulary, order), self._orders[: order + 1])
+
+    def losses(self, stream: Int[np.ndarray, " t"]) -> Float64[np.ndarray, " t-1"]:
+        """Negative log-likelihood of each symbol after the first, in nats."""
+        *_, chances = self._chances(stream)
+        return -np.log(chances)
+
     def nll(self, stream: Int[np.ndarray, " t"]) -> float:
         """Mean negative log-likelihood of a stream after its first symbol, in nats a symbol."""
+        return float(self.losses(stream).mean())
+
+    def nll_by_order(self, stream: Int[np.ndarray, " t"]) -> dict[int, float]:
+        """The mean of this chain and of every shorter one, by order; -1 is uniform."""
+        every = enumerate(self._chances(stream), start=-1)
+        return {order: float(-np.log(chances).mean()) for order, chances in every}
+
+    def _chances(self, stream: Int[np.ndarray, " t"]) -> Iterator[Float64[np.ndarray, " t-1"]]:
+        """The probability given to each symbol after the first, by one order after the other."""
         symbols = np.asarray(stream, dtype=np.int64)
         chances = np.full(len(symbols) - 1, 1.0 / (self.config.vocabulary + 1))
+        yield chances
         for size, known in enumerate(self._orders):
             begin = max(size - 1, 0)  # the first prediction with a context of this size
             contexts = _contexts(symbols, size)[:-1] if size else _contexts(symbols, 0)[1:-1]
             target = symbols[begin + 1 :]
             if not len(known.contexts) or not len(target):
+                yield chances
                 continue
             at = np.minimum(np.searchsorted(known.contexts, contexts), len(known.contexts) - 1)
             seen = known.contexts[at] == contexts
@@ -116,7 +143,7 @@ class NGram:
             count = np.where(keys[row] == wanted, known.counts[row], 0)
             blended = (count + kinds * chances[begin:]) / (known.totals[at] + kinds)
             chances[begin:] = np.where(seen, blended, chances[begin:])
-        return float(-np.log(chances).mean())
+            yield chances
 
     def begin(self, batch: int) -> list[list[int]]:
         """No history yet."""

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "encoded": ["EncodedCorpus", "encode_corpus"],
         "measure": ["held_out_loss"],
         "checkpoint": ["CheckpointError", "Trained", "load_model", "load_snapshots", "shipped"],
+        "baselines": ["baseline", "load_any"],
         "run": ["train_recipe"],
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,9 +127,9 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, the codec of its symbols, and its card."""
+    """A trained model or a chain, the codec of its symbols, and its card; a chain has none."""
 
-    model: CharRNN
+    model: Steps
     codec: EventCodec
     card: dict[str, Any]
     recipe: Recipe
@@ -142,7 +143,7 @@ class Trained:
         temperature: float = 1.0,
         top_p: float = 1.0,
         greedy: bool = False,
-        plan: Plan | None = None,
+        plan: Plan | Sequence[Plan] | None = None,
     ) -> list[Song]:
         """Pieces of ``seconds`` each; the same seed gives the same pieces on one machine.
 
@@ -151,7 +152,8 @@ class Trained:
             seed: decides what is drawn.
             batch: how many pieces.
             temperature, top_p, greedy: see :func:`symphony.models.sampling.generate`.
-            plan: what a conditional model is asked for; None to leave it free.
+            plan: what a conditional model is asked for, over ``seconds``: one plan for all
+                pieces, or one for each; None to leave it free.
 
         Raises:
             CheckpointError: no positive length, a plan for a model that can't be told anything,
@@ -168,8 +170,17 @@ class Trained:
                 raise CheckpointError(
                     f"{self.recipe.name} can't be told what to play: a conditional-char-rnn can."
                 )
-            clock = self.codec.symbol_seconds()
-            model = Conditioned(self.model, replace(plan, seconds=seconds), clock)
+            plans = [plan] * batch if callable(plan) else list(plan)
+            if len(plans) != batch:
+                raise CheckpointError(
+                    f"{batch} pieces need one plan, or {batch}: not {len(plans)}."
+                )
+            plans = [replace(each, seconds=seconds) for each in plans]
+
+            def rows(elapsed: np.ndarray) -> np.ndarray:
+                return np.vstack([each(elapsed[i : i + 1]) for i, each in enumerate(plans)])
+
+            model = Conditioned(self.model, rows, self.codec.symbol_seconds())
         steps = int(24 * seconds) + 64  # events a second of busy music; doubled until enough
         while True:
             tokens = generate(model, steps, batch=batch, seed=seed, **settings)

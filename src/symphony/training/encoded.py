@@ -108,9 +108,9 @@ def encode_corpus(corpus: Corpus, codec: EventCodec, recipe: Recipe | None = Non
     subset = recipe.subset if recipe else None
     training: Iterable[Song] = corpus.train if subset is None else corpus.subset(subset)
     streams = {
-        "train": _stream(training, codec, recipe.transpose if recipe else (0,)),
-        "validation": _stream(corpus.validation, codec),
-        "test": _stream(corpus.test, codec),
+        "train": encode_songs(training, codec, recipe.transpose if recipe else (0,)),
+        "validation": encode_songs(corpus.validation, codec),
+        "test": encode_songs(corpus.test, codec),
     }
     empty = [part for part, stream in streams.items() if len(stream) < 2]
     if empty:
@@ -144,9 +144,16 @@ def condition_codec(recipe: Recipe) -> ConditionCodec | None:
         raise EncodedError(f"A condition has no such settings: {about}.") from None
 
 
-def _stream(
+def encode_songs(
     songs: Iterable[Song], codec: EventCodec, transpose: tuple[int, ...] = (0,)
 ) -> Int16[np.ndarray, " t"]:
+    """Songs as one stream, the start symbol before each and at the end.
+
+    Args:
+        songs: what to encode; songs without notes are left out.
+        codec: how.
+        transpose: semitones by which each song is written, one after the other.
+    """
     start = np.array([codec.vocabulary], np.int16)
     parts = [start]
     for song in songs:
