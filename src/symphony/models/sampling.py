@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -88,6 +88,7 @@ def generate(
     prompt: Sequence[int] = (),
     state: Any = None,
     trace: list[np.ndarray] | None = None,
+    enough: Callable[[Int64[np.ndarray, " B"]], bool] | None = None,
 ) -> Int64[np.ndarray, "B steps"]:
     """Let a model continue from the start symbol, or from a prompt.
 
@@ -106,9 +107,10 @@ def generate(
         state: go on from this state, instead of the beginning; the prompt's last symbol
             (or the start symbol) is read first.
         trace: a list to which each step appends the top layer's hidden values, [B, width].
+        enough: is given the symbols of each step; drawing ends where it says so.
 
     Returns:
-        Symbols [batch, steps].
+        Symbols [batch, steps], or fewer where there were enough.
     """
     if steps < 1 or batch < 1:
         raise ValueError(f"Ask for at least one step and one sequence, not {steps} and {batch}.")
@@ -138,6 +140,8 @@ def generate(
             else:
                 out[:, t] = draw(probabilities(scores, temperature, top_p), chance[:, t])
             logits, state = model.step(torch.from_numpy(out[:, t]).to(device), state)
+            if enough is not None and enough(out[:, t]):
+                return out[:, : t + 1]
             if trace is not None:
                 trace.append(state[0][-1].cpu().numpy())
     return out

@@ -166,39 +166,45 @@ class Trained:
         settings: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "greedy": greedy}
         model: Steps = self.model
         if plan is not None:
-            if not isinstance(self.model, ConditionalCharRNN):
-                raise CheckpointError(
-                    f"{self.recipe.name} can't be told what to play: a conditional-char-rnn can."
-                )
-            plans = [plan] * batch if callable(plan) else list(plan)
-            if len(plans) != batch:
-                raise CheckpointError(
-                    f"{batch} pieces need one plan, or {batch}: not {len(plans)}."
-                )
-            plans = [replace(each, seconds=seconds) for each in plans]
+            model = self._following(
+                [plan] * batch if callable(plan) else list(plan), batch, seconds
+            )
+        clock, elapsed = self.codec.symbol_seconds(), np.zeros(batch)
 
-            def rows(elapsed: np.ndarray) -> np.ndarray:
-                return np.vstack([each(elapsed[i : i + 1]) for i, each in enumerate(plans)])
+        def enough(symbols: np.ndarray) -> bool:
+            elapsed[:] += clock[symbols]
+            return bool(elapsed.min() >= seconds)
 
-            model = Conditioned(self.model, rows, self.codec.symbol_seconds())
-        steps = int(24 * seconds) + 64  # events a second of busy music; doubled until enough
-        while True:
-            tokens = generate(model, steps, batch=batch, seed=seed, **settings)
-            short = min(self.codec.seconds(row) for row in tokens)
-            if short >= seconds:
-                break
-            if steps > 400 * seconds + 4096:
-                raise CheckpointError(
-                    f"{self.recipe.name} hardly moves on: {steps} events last {short:.1f} s. "
-                    "Try a higher temperature, or train it longer."
-                )
-            steps *= 2
+        most = int(400 * seconds) + 4096  # events; the busiest real music has 150 a second
+        tokens = generate(model, most, batch=batch, seed=seed, enough=enough, **settings)
+        if elapsed.min() < seconds:
+            raise CheckpointError(
+                f"{self.recipe.name} hardly moves on: {most} events last {elapsed.min():.1f} s. "
+                "Try a higher temperature, or train it longer."
+            )
         songs = []
         for i, row in enumerate(tokens):
             name = f"{self.recipe.name}, {'greedy' if greedy else f'seed {seed}'}"
             song = self.codec.decode(row, name=name + (f" ({i + 1})" if batch > 1 else ""))
             songs.append(song.slice(0.0, seconds).named(song.name, source=self.recipe.name))
         return songs
+
+    def _following(self, plans: list[Plan], batch: int, seconds: float) -> Conditioned:
+        """The model, told what each piece's plan wants at each twentieth of a second."""
+        if not isinstance(self.model, ConditionalCharRNN):
+            raise CheckpointError(
+                f"{self.recipe.name} can't be told what to play: a conditional-char-rnn can."
+            )
+        if len(plans) != batch:
+            raise CheckpointError(f"{batch} pieces need one plan or {batch}, not {len(plans)}.")
+        times = np.arange(0.0, seconds + 0.05, 0.05)
+        table = np.stack([replace(plan, seconds=seconds)(times) for plan in plans])
+        every = np.arange(batch)
+
+        def rows(elapsed: np.ndarray) -> np.ndarray:
+            return table[every, np.minimum((elapsed * 20).astype(int), len(times) - 1)]
+
+        return Conditioned(self.model, rows, self.codec.symbol_seconds())
 
 
 def shipped() -> tuple[str, ...]:

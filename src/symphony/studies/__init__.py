@@ -1,0 +1,12 @@
+"""Measurements that need trained models and the evaluation: for chapters, cards, commands."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "asked": ["asked_and_achieved", "random_plans"],
+        "copying": ["beside_real", "copying_by_step"],
+        "reported": ["report_table"],
+    },
+)
