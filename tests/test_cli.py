@@ -57,6 +57,27 @@ def test_a_folder_is_trained_on_composes_and_is_measured(folder, tmp_path, monke
     assert "Percentiles among unseen real music" in capsys.readouterr().out
 
 
+def test_a_conditional_model_plays_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    piece = tmp_path / "x.mid"
+    words = ["compose", "conditional-char-rnn", "--seconds", "8", "--out", piece]
+    heights = []
+    for pitch in ("8", "2"):
+        run(monkeypatch, *words, "--preset", "dense and high", "--pitch", pitch)
+        heights.append(Song.from_midi(piece).pitch.mean())
+    assert heights[0] > heights[1]
+
+
+def test_the_reports_table_is_repeated_on_ones_own_songs(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    words = ["report-table", folder, "--size", "tiny", "--out", tmp_path / "runs"]
+    run(monkeypatch, *words)
+    table = capsys.readouterr().out
+    for row in ("Random                    5.89    5.89", "Vanilla Char-RNN", "1.75"):
+        assert row in table
+    run(monkeypatch, *words)  # finished runs are not repeated
+    assert capsys.readouterr().out == table
+
+
 def test_corpora_are_listed():
     printed = symphony("corpora")
     for name in ("chorales", "folk", "nottingham", "asap", "maestro"):
@@ -79,6 +100,11 @@ def test_a_song_is_rendered(tmp_path, monkeypatch):
         (("train", "char-rn"), "Did you mean char-rnn"),
         (("train", "char-rnn", "--corpus", "coralles"), "Did you mean chorales"),
         (("compose", "nobody"), "There is no model 'nobody'"),
+        (("compose", "char-rnn", "--key", "C major"), "can't be told what to play"),
+        (("compose", "conditional-char-rnn", "--key", "H"), "A key reads like"),
+        (("compose", "conditional-char-rnn", "--pitch", "12"), "from 0 to 9"),
+        (("compose", "conditional-char-rnn", "--density", "nan"), "from 0 to 9"),
+        (("compose", "conditional-char-rnn", "--preset", "loud"), "Presets: C major, from"),
     ],
 )
 def test_bad_input_ends_with_a_sentence_and_code_2(words, sentence, monkeypatch, capsys):

@@ -5,6 +5,21 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "bleu": ["bleu"],
+        "diversity": ["distinct", "pairwise_diversity"],
+        "frechet": ["frechet_distance", "principal_components"],
+        "intervals": ["Interval", "bootstrap", "spearman"],
+        "musical": [
+            "empty_beat_rate",
+            "groove_consistency",
+            "notes_per_second",
+            "pitch_class_entropy",
+            "polyphony",
+            "scale_consistency",
+        ],
+        "overlap": ["features", "overlap_of"],
+        "structure": ["structure_indicator"],
+        "two_sample": ["two_sample_accuracy"],
         "index": ["Match", "OriginalityIndex"],
         "lcs": ["whole_lcs", "windowed_lcs"],
         "originality": ["Originality", "OriginalityReport"],

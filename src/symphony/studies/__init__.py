@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "asked": ["asked_and_achieved", "random_plans"],
+        "conditions": ["condition_study", "condition_table"],
         "copying": ["beside_real", "copying_by_step"],
         "reported": ["report_table"],
     },

@@ -185,6 +185,7 @@ class Trained:
         songs = []
         for i, row in enumerate(tokens):
             name = f"{self.recipe.name}, {'greedy' if greedy else f'seed {seed}'}"
+            row = row[: np.searchsorted(np.cumsum(clock[row]), seconds) + 1]  # whatever the batch
             song = self.codec.decode(row, name=name + (f" ({i + 1})" if batch > 1 else ""))
             songs.append(song.slice(0.0, seconds).named(song.name, source=self.recipe.name))
         return songs

@@ -1,0 +1,144 @@
+"""Measures of sets of pieces: overlap, BLEU, diversity, two-sample accuracy, Fréchet."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from making import random_song
+from scipy import linalg
+from scipy.stats import norm
+
+from symphony.evaluation import (
+    bleu,
+    distinct,
+    features,
+    frechet_distance,
+    overlap_of,
+    pairwise_diversity,
+    principal_components,
+    two_sample_accuracy,
+)
+from symphony.evaluation.bleu import BleuError
+from symphony.evaluation.frechet import FrechetError
+from symphony.evaluation.overlap import OverlapError, overlapping_area
+from symphony.evaluation.two_sample import TwoSampleError
+from symphony.song import Song
+
+SONGS = [random_song(seed, notes=60) for seed in range(12)]
+
+
+def line(*pitches):
+    count = len(pitches)
+    return Song(np.arange(count) / 2, np.full(count, 0.4), pitches, np.full(count, 80))
+
+
+def test_features_worked_by_hand():
+    found = features(line(60, 64, 60, 67))
+    assert found["pitches used"] == 3
+    assert found["pitch range"] == 7
+    assert found["mean interval"] == pytest.approx((4 + 4 + 7) / 3)
+    assert found["mean wait"] == pytest.approx(0.5)
+    assert found["pitch classes"][[0, 4, 7]].tolist() == [0.5, 0.25, 0.25]
+    moves = found["pitch-class moves"].reshape(12, 12)
+    assert (moves[0, 4], moves[4, 0], moves[0, 7]) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+
+
+def test_the_area_under_two_normal_curves():
+    # Normals one deviation apart share 2 Phi(-1/2) = .617; a kernel estimate widens both, by
+    # n^(-1/5), to a standard deviation of sqrt(1 + h^2).
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, 4000), rng.normal(1, 1, 4000)
+    wide = np.sqrt(1 + 4000 ** (-2 / 5))
+    assert overlapping_area(a, b).area == pytest.approx(2 * norm.cdf(-0.5 / wide), abs=0.02)
+    # Two normals of one width differ by half the squared distance, in nats.
+    assert overlapping_area(a, b).divergence == pytest.approx(0.5 / wide**2, abs=0.08)
+
+
+def test_the_same_distances_overlap_wholly_and_far_ones_not_at_all():
+    a = np.random.default_rng(0).normal(size=300)
+    assert overlapping_area(a, a).area == pytest.approx(1)
+    assert overlapping_area(a, a).divergence == pytest.approx(0, abs=1e-9)
+    assert overlapping_area(a, a + 100).area < 1e-6
+    assert np.isnan(overlapping_area(a, np.ones(5)).area)
+
+
+def test_a_set_is_like_its_other_half_and_not_like_other_music():
+    alike = overlap_of(SONGS[:6], SONGS[6:])
+    other = overlap_of([line(*[60] * 20, i) for i in range(6)], SONGS[6:])
+    assert alike["pitch range"].area > other["pitch range"].area
+    with pytest.raises(OverlapError, match="at least three pieces"):
+        overlap_of(SONGS[:2], SONGS)
+    with pytest.raises(OverlapError, match="no features"):
+        features(Song([], [], [], []))
+
+
+def test_bleu_of_copies_and_strangers():
+    assert bleu(SONGS[:3], SONGS) == pytest.approx(1)
+    assert bleu([line(1, 2, 3, 4, 5, 6)], [line(11, 12, 13, 14, 15, 16)]) < 0.1
+    # Precisions 3/4, 2/3, 1/2 of 1- to 3-grams, no brevity penalty: (1/4)^(1/3).
+    assert bleu([line(60, 62, 64, 1)], [line(60, 62, 64, 65)], order=3) == pytest.approx(
+        (3 / 4 * 2 / 3 * 1 / 2) ** (1 / 3)
+    )
+    with pytest.raises(BleuError):
+        bleu([], SONGS)
+
+
+def test_distinct_runs_worked_by_hand():
+    # Four onsets make three tokens: up 2, up 2, up 2. Runs of two: one kind, twice.
+    assert distinct([line(60, 62, 64, 66)], size=2) == 0.5
+    assert distinct([line(60, 62, 64, 66), line(61, 63, 65, 67)], size=2) == 0.25
+    assert np.isnan(distinct([line(60)], size=2))
+
+
+def test_one_piece_again_and_again_has_no_diversity():
+    assert pairwise_diversity([SONGS[0]] * 4) == 0
+    assert pairwise_diversity(SONGS) > 0.99
+    # Runs of one: {+2} and {+2, -1} share one of two.
+    assert pairwise_diversity([line(60, 62, 64), line(60, 62, 61)], size=1) == pytest.approx(0.5)
+    assert np.isnan(pairwise_diversity(SONGS[:1]))
+
+
+def test_a_classifier_tells_what_can_be_told():
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(100, 5))
+    same = two_sample_accuracy(rng.normal(size=(100, 5)), real)
+    assert same.estimate == pytest.approx(0.5, abs=4 * np.sqrt(0.25 / 200))
+    assert same.low < 0.5 < same.high
+    assert two_sample_accuracy(real + 20, real).estimate == 1
+    few = two_sample_accuracy(rng.normal(size=(10, 5)), real)  # a lazy classifier says "real"
+    assert few.estimate < 0.9
+    with pytest.raises(TwoSampleError, match="5 pieces on each side"):
+        two_sample_accuracy(real[:3], real)
+    with pytest.raises(TwoSampleError, match="finite"):
+        two_sample_accuracy(real + np.nan, real)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 1000), st.integers(1, 5))
+def test_frechet_agrees_with_the_matrix_root(seed, width):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(30, width)), rng.normal(1, 2, size=(40, width))
+    first, second = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
+    root = linalg.sqrtm(first @ second).real
+    gap = a.mean(axis=0) - b.mean(axis=0)
+    expected = gap @ gap + np.trace(first + second - 2 * root)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
+
+
+def test_frechet_in_one_dimension_worked_by_hand():
+    # Means 0 and 3, deviations 1 and 2: (3 - 0)^2 + (2 - 1)^2.
+    a = np.array([[-1.0], [0.0], [1.0]])
+    assert frechet_distance(a, 2 * a + 3) == pytest.approx(10)
+    with pytest.raises(FrechetError, match="one width"):
+        frechet_distance(a, np.ones((3, 2)))
+    with pytest.raises(FrechetError, match="finite"):
+        frechet_distance(a, a + np.inf)
+
+
+def test_components_hold_the_largest_variance():
+    rows = np.random.default_rng(0).normal(size=(50, 4)) * [10, 1, 0.1, 0.01]
+    mean, directions = principal_components(rows, 2)
+    assert directions.T @ directions == pytest.approx(np.eye(2), abs=1e-9)
+    assert ((rows - mean) @ directions).var(axis=0).sum() > 0.999 * rows.var(axis=0).sum()
