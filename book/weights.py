@@ -3,7 +3,7 @@
 A finished run in runs/NAME-small that follows today's recipe is taken as it is; an unfinished one
 is resumed, and a run of an older recipe is set aside. Recipes that keep snapshots also get their
 copying measured step by step, and models of a corpus that can't be shipped are measured beside
-its unseen music, for the card to keep.
+its unseen music, for the card to keep. Every shipped model's evaluation is kept as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from symphony.corpora import SOURCES, is_present, load_corpus
 from symphony.evaluation import Originality
-from symphony.studies import beside_real, copying_by_step
+from symphony.studies import beside_real, copying_by_step, evaluate
 from symphony.training import RecipeError, load_model, recipe, train_recipe
 from symphony.training.checkpoint import SHIPPED, write_card
 from symphony.training.recipes import names
@@ -28,6 +28,20 @@ def follows(folder: Path, wanted: str) -> bool:
     return card.is_file() and json.loads(card.read_text())["recipe_hash"] == wanted
 
 
+def keep_evaluation(name: str) -> None:
+    """Measure a shipped model beside its anchors, where that was not done for these weights."""
+    trained, path = load_model(name), SHIPPED / name / "evaluation.json"
+    sha256 = trained.card["weights_sha256"]
+    if path.is_file() and json.loads(path.read_text())["weights_sha256"] == sha256:
+        return
+    if not is_present(trained.recipe.corpus):
+        print(f"{name}: not evaluated, for the corpus {trained.recipe.corpus} is not here")
+        return
+    found = evaluate(trained, load_corpus(trained.recipe.corpus)) | {"weights_sha256": sha256}
+    path.write_text(json.dumps(found) + "\n")
+    print(f"{name}: evaluated")
+
+
 def main() -> None:
     """See the module's docstring."""
     for name in names():
@@ -36,6 +50,7 @@ def main() -> None:
         plan, home, run = recipe(name), SHIPPED / name, RUNS / f"{name}-small"
         if follows(home, plan.hash):
             print(f"{name}: shipped weights follow today's recipe")
+            keep_evaluation(name)
             continue
         if not is_present(plan.corpus):
             print(f"{name}: left alone, for the corpus {plan.corpus} is not here")
@@ -56,6 +71,7 @@ def main() -> None:
         shutil.copy(run / "weights.safetensors", home)
         write_card(home, card)
         print(f"{name}: shipped")
+        keep_evaluation(name)
 
 
 if __name__ == "__main__":

@@ -34,12 +34,7 @@ def corpora() -> None:
 
     rows = corpora_table()
     heads = ("name", "title", "size", "licence", "present")
-    cells = [heads, *(tuple(str(row[h]) for h in heads) for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-    for row in cells:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    _print_table([list(heads), *([str(row[h]) for h in heads] for row in rows)])
 
 
 @app.command
@@ -170,6 +165,45 @@ def compose(
 
 
 @app.command
+def evaluate(
+    model: tyro.conf.Positional[str],
+    /,
+    corpus: str | None = None,
+    samples: int = 100,
+    seconds: float = 30.0,
+    seed: int = 0,
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Measure a model beside four anchors: noise, the best chain, unseen music, a training copy.
+
+    Every column is measured alike; brackets are 95 % bootstrap intervals. A number means
+    something only between its anchors. Chapter 3 explains each row. Example:
+    ``symphony evaluate char-rnn``, or ``symphony evaluate ngram-4 --corpus folk``.
+
+    Args:
+        model: a shipped model, the folder of a run, or a chain: uniform, unigram, ngram-1 to
+            ngram-8.
+        corpus: a corpus by name or a folder; the one the model learned from if left out.
+        samples: pieces in each column.
+        seconds: how long each piece is.
+        seed: decides what is drawn.
+        as_json: print one JSON object instead of the table.
+    """
+    from symphony import studies
+    from symphony.corpora import load_corpus
+    from symphony.training import load_any
+
+    trained = load_any(model, corpus or "chorales")
+    music = load_corpus(corpus or trained.recipe.corpus)
+    found = studies.evaluate(trained, music, samples=samples, seconds=seconds, seed=seed)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    rows = studies.evaluation_rows(found)
+    _print_table([list(rows[0]), *([*row.values()] for row in rows)])
+
+
+@app.command
 def originality(
     song: tyro.conf.Positional[Path],
     /,
@@ -224,6 +258,14 @@ def render(song: tyro.conf.Positional[Path], /, out: Path = Path("song.mp3")) ->
 
     render_file(read_song(song), out)
     print(out)
+
+
+def _print_table(cells: list[list[str]]) -> None:
+    """Rows in columns; the first row is the head."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        words = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(words).rstrip())
 
 
 def _plan(

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "events": ["EventCodec"],
         "steps": ["StepCodec"],
         "conditions": ["ConditionCodec"],
+        "grammar": ["Grammar"],
         "plans": ["PRESETS", "Plan", "PlanError", "key_histogram"],
         "rolls": ["RollCodec", "to_signs"],
         "keys": ["estimate_key", "pitch_class_histogram"],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 
@@ -24,6 +24,16 @@ class Steps(Protocol):
 
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Logits of what follows, and the state after ``tokens``."""
+
+
+class Rules(Protocol):
+    """What :func:`generate` may be told about the symbols it draws."""
+
+    def constrain(self, logits: Float64[np.ndarray, "B V"]) -> Float64[np.ndarray, "B V"]:
+        """The logits of what comes next in each sequence, some of them changed."""
+
+    def add(self, symbols: Int64[np.ndarray, " B"]) -> bool:
+        """Take a symbol of each sequence; true where that is enough."""
 
 
 @contextmanager
@@ -88,7 +98,7 @@ def generate(
     prompt: Sequence[int] = (),
     state: Any = None,
     trace: list[np.ndarray] | None = None,
-    enough: Callable[[Int64[np.ndarray, " B"]], bool] | None = None,
+    rules: Rules | None = None,
 ) -> Int64[np.ndarray, "B steps"]:
     """Let a model continue from the start symbol, or from a prompt.
 
@@ -107,7 +117,7 @@ def generate(
         state: go on from this state, instead of the beginning; the prompt's last symbol
             (or the start symbol) is read first.
         trace: a list to which each step appends the top layer's hidden values, [B, width].
-        enough: is given the symbols of each step; drawing ends where it says so.
+        rules: what may be drawn, and when it is enough.
 
     Returns:
         Symbols [batch, steps], or fewer where there were enough.
@@ -133,6 +143,8 @@ def generate(
         for t in range(steps):
             scores = logits.double().cpu().numpy()
             scores[:, start] = -np.inf
+            if rules is not None:
+                scores = rules.constrain(scores)
             if greedy:
                 if not np.isfinite(scores.max(axis=-1)).all():
                     raise ValueError("The model's logits are not finite.")
@@ -140,7 +152,7 @@ def generate(
             else:
                 out[:, t] = draw(probabilities(scores, temperature, top_p), chance[:, t])
             logits, state = model.step(torch.from_numpy(out[:, t]).to(device), state)
-            if enough is not None and enough(out[:, t]):
+            if rules is not None and rules.add(out[:, t]):
                 return out[:, : t + 1]
             if trace is not None:
                 trace.append(state[0][-1].cpu().numpy())

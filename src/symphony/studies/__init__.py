@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "conditions": ["condition_study", "condition_table"],
         "copying": ["beside_real", "copying_by_step"],
         "reported": ["report_table"],
+        "scores": ["EvaluationError", "evaluate", "evaluation_rows", "shipped_evaluation"],
     },
 )

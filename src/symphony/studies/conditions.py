@@ -30,7 +30,7 @@ def condition_table(study: dict[str, Any], seed: int = 0) -> list[dict[str, Any]
     Returns:
         A row for each model and what it was told: bits an event with its interval, the lowest
         and the highest seed, bits a note, and the difference to the vanilla model with its
-        interval (NaN for chains, which see less training music).
+        interval (NaN for chains).
     """
     symbols, notes = np.array(study["symbols"]), np.array(study["notes"])
     draws = np.random.default_rng(seed).integers(0, len(symbols), (RESAMPLES, len(symbols)))

@@ -163,29 +163,28 @@ class Trained:
             raise CheckpointError(
                 f"A piece lasts more than 0 s and at most an hour: not {seconds} s."
             )
+        from symphony.codecs import Grammar
+
         settings: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "greedy": greedy}
         model: Steps = self.model
         if plan is not None:
             model = self._following(
                 [plan] * batch if callable(plan) else list(plan), batch, seconds
             )
-        clock, elapsed = self.codec.symbol_seconds(), np.zeros(batch)
-
-        def enough(symbols: np.ndarray) -> bool:
-            elapsed[:] += clock[symbols]
-            return bool(elapsed.min() >= seconds)
-
+        rules = Grammar(self.codec, batch, seconds)
         most = int(400 * seconds) + 4096  # events; the busiest real music has 150 a second
-        tokens = generate(model, most, batch=batch, seed=seed, enough=enough, **settings)
-        if elapsed.min() < seconds:
+        tokens = generate(model, most, batch=batch, seed=seed, rules=rules, **settings)
+        lasted = rules.elapsed.min()
+        if lasted < seconds:
             raise CheckpointError(
-                f"{self.recipe.name} hardly moves on: {most} events last {elapsed.min():.1f} s. "
+                f"{self.recipe.name} hardly moves on: {most} events last {lasted:.1f} s. "
                 "Try a higher temperature, or train it longer."
             )
-        songs = []
+        songs, clock = [], self.codec.symbol_seconds()
         for i, row in enumerate(tokens):
             name = f"{self.recipe.name}, {'greedy' if greedy else f'seed {seed}'}"
-            row = row[: np.searchsorted(np.cumsum(clock[row]), seconds) + 1]  # whatever the batch
+            ends = np.searchsorted(np.cumsum(clock[row]), seconds)  # the same in any batch
+            row = row[: ends + 1]
             song = self.codec.decode(row, name=name + (f" ({i + 1})" if batch > 1 else ""))
             songs.append(song.slice(0.0, seconds).named(song.name, source=self.recipe.name))
         return songs

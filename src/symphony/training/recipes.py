@@ -110,13 +110,13 @@ _BASES = {
         "small",
         "chorales",
         subset=32,
-        steps=2000,
+        steps=3000,
         batch=16,
         window=256,
         learning_rate=3e-3,
         keep="last",
         evaluate_every=50,
-        snapshots=(100, 200, 300, 400, 500, 700, 1000, 2000),
+        snapshots=(100, 200, 300, 400, 500, 700, 1000, 3000),
     ),
     "char-rnn-performances": Recipe(
         "char-rnn-performances", "small", "asap", steps=1300, evaluate_every=100

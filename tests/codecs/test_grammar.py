@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import songs
+
+from symphony.codecs import EventCodec, Grammar
+
+V = 363
+OFF = 128
+
+
+def chances(logits):
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@given(songs())
+def test_no_song_is_ruled_out(song):
+    grammar = Grammar(EventCodec(), 1, 1e9)
+    for event in EventCodec().encode(song):
+        assert np.isfinite(grammar.constrain(np.zeros((1, V + 1)))[0, event])
+        assert not grammar.add(np.array([event]))
+    assert not grammar.down.any()  # every note was released
+
+
+def test_releases_of_keys_that_are_up_go_to_those_that_are_down_worked_by_hand():
+    grammar = Grammar(EventCodec(), 2, 10)
+    grammar.add(np.array([60, 70]))
+    grammar.add(np.array([64, OFF + 70]))
+    logits = np.full((2, V + 1), -np.inf)
+    logits[:, [OFF + 60, OFF + 64, OFF + 65, 50]] = np.log([0.1, 0.3, 0.4, 0.2])
+    before = logits.copy()
+    found = chances(grammar.constrain(logits))
+    # First row: a release still has .8, shared 1 to 3 by the keys that are down.
+    assert found[0, [OFF + 60, OFF + 64, OFF + 65, 50]] == pytest.approx([0.2, 0.6, 0, 0.2])
+    # Second row: nothing is down, so nothing can be released.
+    assert found[1, [OFF + 60, OFF + 64, OFF + 65, 50]] == pytest.approx([0, 0, 0, 1])
+    assert np.array_equal(logits, before)  # the caller's array is left alone
+
+
+@given(st.integers(0, 1000))
+def test_the_chance_of_a_release_stays_as_it_was(seed):
+    rng = np.random.default_rng(seed)
+    grammar = Grammar(EventCodec(), 3, 10)
+    for _ in range(5):
+        grammar.add(rng.integers(0, 128, 3))
+    logits = rng.normal(0, 3, (3, V + 1))
+    before, after = chances(logits), chances(grammar.constrain(logits))
+    assert after[:, OFF:256].sum(axis=1) == pytest.approx(before[:, OFF:256].sum(axis=1))
+    assert (after[:, OFF:256] > 0).sum() == grammar.down.sum()
+
+
+def test_it_says_when_all_have_lasted_long_enough():
+    grammar = Grammar(EventCodec(), 2, 1.5)
+    second = 256 + 99
+    assert not grammar.add(np.array([second, second]))
+    assert not grammar.add(np.array([second, 60]))
+    assert grammar.add(np.array([60, second]))
+    assert grammar.elapsed.tolist() == [2.0, 2.0]
