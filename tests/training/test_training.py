@@ -15,7 +15,7 @@ from symphony.codecs import EventCodec
 from symphony.models.char_rnn import CharRNN, CharRNNConfig
 from symphony.training import load_model, load_snapshots, loop, recipe, shipped
 from symphony.training.checkpoint import SHIPPED, CheckpointError
-from symphony.training.encoded import EncodedCorpus, EncodedError
+from symphony.training.encoded import EncodedCorpus, EncodedError, condition_codec
 from symphony.training.measure import held_out_loss
 from symphony.training.recipes import RecipeError, names
 
@@ -310,7 +310,8 @@ def test_a_shipped_cards_loss_can_be_measured_again(name, request):
     encoded = encode_corpus(
         corpus, trained.codec, replace(trained.recipe, subset=1, transpose=(0,))
     )
-    found = held_out_loss(trained.model, encoded.test, CHECKED_SYMBOLS)
+    asked = condition_codec(trained.recipe)
+    found = held_out_loss(trained.model, encoded.test, CHECKED_SYMBOLS, asked)
     assert found == pytest.approx(trained.card["metrics"]["checked_nats"], abs=1e-3)
 
 

@@ -1,0 +1,5 @@
+"""``python -m symphony.cli``, as ``torchrun`` starts it."""
+
+from symphony.cli import main
+
+main()
