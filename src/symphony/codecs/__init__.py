@@ -7,8 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "events": ["EventCodec"],
         "steps": ["StepCodec"],
-        "rolls": ["RollCodec", "to_signs"],
-        "keys": ["estimate_key", "pitch_class_histogram"],
+        "rolls": ["RollCodec", "to_signs", "with_breaths", "without_breaths"],
+        "keys": ["estimate_key", "parse_key", "pitch_class_histogram"],
         "abc": ["AbcCodec"],
         "build": ["codec_from_dict"],
     },
