@@ -6,10 +6,12 @@ twelve pitch classes fits a key; the ratings are the profiles.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from jaxtyping import Float64
 
-from symphony.song import Song
+from symphony.song import Song, SongError
 
 MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
@@ -29,3 +31,20 @@ def estimate_key(song: Song) -> tuple[int, bool]:
         return 0, False
     fit = np.corrcoef(np.vstack([histogram, profiles]))[0, 1:]
     return int(fit.argmax() % 12), bool(fit.argmax() >= 12)
+
+
+def parse_key(name: str) -> tuple[int, bool]:
+    """The tonic's pitch class and whether the key is minor, from a name such as "F# minor".
+
+    Major where it isn't said; "b" and "#" or "♭" and "♯" lower and raise.
+
+    Raises:
+        SongError: no key of this name.
+    """
+    found = re.fullmatch(r"\s*([A-Ga-g])([#♯b♭]?)\s*(major|minor|)\s*", name)
+    if not found:
+        raise SongError(f"There is no key {name!r}: keys are called C major, F# minor, Bb major.")
+    letter, sign, mode = found.groups()
+    step = {"#": 1, "♯": 1, "b": -1, "♭": -1, "": 0}[sign]
+    tonic = dict(zip("CDEFGAB", (0, 2, 4, 5, 7, 9, 11), strict=True))[letter.upper()]
+    return (tonic + step) % 12, mode == "minor"

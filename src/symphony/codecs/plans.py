@@ -9,13 +9,10 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from symphony.codecs.conditions import CONDITION, DENSITY, HISTOGRAM, LEVELS, PITCH
-from symphony.codecs.events import NAMES
-from symphony.codecs.keys import MAJOR, MINOR
+from symphony.codecs.keys import MAJOR, MINOR, parse_key
 from symphony.errors import SymphonyError
 
-SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10, 11)}
-FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#", "Cb": "B", "Fb": "E"}
-FLATS |= {"E#": "F", "B#": "C"}
+SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11))  # major, and minor with both sevenths
 
 
 class PlanError(SymphonyError):
@@ -29,19 +26,14 @@ def key_histogram(key: str) -> Float64[np.ndarray, " 12"]:
     the scale. A minor key has both sevenths.
 
     Raises:
-        PlanError: no such key.
+        SongError: no such key.
     """
-    words = key.replace("♯", "#").replace("♭", "b").split()
-    tonic = words[0][:1].upper() + words[0][1:] if words else ""
-    mode = words[1].lower() if len(words) == 2 else ""
-    tonic = FLATS.get(tonic, tonic)
-    if tonic not in NAMES or mode not in SCALES:
-        raise PlanError(f'A key reads like "C major" or "F# minor", not {key!r}.')
-    profile = MAJOR if mode == "major" else MINOR
+    tonic, minor = parse_key(key)
+    profile = MINOR if minor else MAJOR
+    tones = SCALES[minor]
     shares = np.zeros(12)
-    tones = list(SCALES[mode])
-    shares[tones] = profile[tones] - profile.min() + 0.5
-    return np.roll(shares / shares.sum(), NAMES.index(tonic))
+    shares[list(tones)] = profile[list(tones)] - profile.min() + 0.5
+    return np.roll(shares / shares.sum(), tonic)
 
 
 def curve(text: str | float, what: str) -> tuple[float, ...]:

@@ -89,3 +89,30 @@ class RollCodec:
 def to_signs(roll: np.ndarray) -> np.ndarray:
     """A roll as {-1, +1} in single precision, as the GANs read it."""
     return np.where(np.asarray(roll) > 0, np.float32(1), np.float32(-1))
+
+
+def with_breaths(planes: np.ndarray) -> Bool[np.ndarray, "t 128"]:
+    """Both planes in one, as the GANs see it: a key struck again is let go a step before.
+
+    One picture of what sounds can't show a repeated note, so the step before each repetition is
+    left silent, as a pianist's finger leaves the key. A note of a single step has no step to give
+    up: it joins the one after it (4 notes in 1,000 of the chorales, where 170 are repetitions).
+    """
+    sounding, struck = np.asarray(planes, dtype=bool)
+    again = np.vstack([struck[1:], np.zeros_like(struck[:1])])
+    return sounding & ~(again & ~struck)
+
+
+def without_breaths(roll: np.ndarray) -> Bool[np.ndarray, "2 t 128"]:
+    """What :func:`with_breaths` left, as planes (sounding, struck) again.
+
+    A gap of a single step between two notes of one key is a breath, and the first note sounds
+    through it. So a rest that short is lost (14 notes in 1,000 of the chorales grow by a step).
+
+    Args:
+        roll: anything above 0 sounds.
+    """
+    sounding = np.asarray(roll) > 0
+    silence = np.zeros_like(sounding[:1])
+    before, after = np.vstack([silence, sounding[:-1]]), np.vstack([sounding[1:], silence])
+    return np.stack([sounding | (before & after), sounding & ~before])

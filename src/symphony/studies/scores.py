@@ -11,6 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from symphony import evaluation as measures
+from symphony.codecs import EventCodec
 from symphony.corpora import Corpus
 from symphony.errors import SymphonyError
 from symphony.evaluation import Originality
@@ -82,6 +83,8 @@ def evaluate(
         if not len(corpus.part(part)):
             raise EvaluationError(f"{corpus.name} has no {part} pieces to measure beside.")
     name = trained.recipe.name
+    # A GAN writes rolls; its anchors, and real music, stay in events.
+    codec = trained.codec if isinstance(trained.codec, EventCodec) else EventCodec()
     bar = tqdm(total=9, desc=f"evaluating {name}", disable=not progress)
 
     def done(what: str) -> None:
@@ -91,13 +94,13 @@ def evaluate(
     def windows(part: str) -> list[Song]:
         cut = real_windows(corpus.part(part), samples, seconds, seed)
         # As the model could have written them: its grid, its loudness, the pedal in the notes.
-        return [trained.codec.decode(trained.codec.encode(song)) for song in cut]
+        return [codec.decode(codec.encode(song)) for song in cut]
 
     with bar:
         sides = {name: _Side(trained.compose(seconds, batch=samples, seed=seed), trained)}
         done("composed")
         for anchor in ("uniform", "ngram"):
-            chain = baseline(anchor, corpus, trained.codec)
+            chain = baseline(anchor, corpus, codec)
             pieces = chain.compose(seconds, batch=samples, seed=seed)
             sides[chain.recipe.name] = _Side(pieces, chain)
             done(f"{chain.recipe.name} composed")
@@ -105,7 +108,7 @@ def evaluate(
         sides[COPY] = _Side(windows("train"))
         reference = windows("validation")
         done("real music cut")
-        rows = _likelihood(sides, corpus, trained)
+        rows = _likelihood(sides, encode_songs(corpus.test, codec)[:HELD_OUT])
         done("held-out music predicted")
         rows += _copied(sides, corpus)
         done("copies searched")
@@ -170,8 +173,7 @@ def _row(measure: str, group: str, values: dict[str, Interval]) -> dict[str, Any
     return {"measure": measure, "group": group, "values": cells}
 
 
-def _likelihood(sides: dict[str, _Side], corpus: Corpus, trained: Trained) -> list[dict[str, Any]]:
-    stream = encode_songs(corpus.test, trained.codec)[:HELD_OUT]
+def _likelihood(sides: dict[str, _Side], stream: np.ndarray) -> list[dict[str, Any]]:
     by_event, by_note = dict.fromkeys(sides, NOTHING), dict.fromkeys(sides, NOTHING)
     for column, side in sides.items():
         if side.model is None:

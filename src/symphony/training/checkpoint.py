@@ -25,6 +25,7 @@ from symphony.models.conditional_rnn import (
 from symphony.models.sampling import Steps, generate
 from symphony.training.encoded import EncodedCorpus, condition_codec
 from symphony.training.folder import STATE
+from symphony.training.gan_checkpoint import gan_of_card, load_gan, load_gan_weights
 from symphony.training.machine import processor, versions
 from symphony.training.measure import held_out_loss
 from symphony.training.recipes import Recipe
@@ -212,8 +213,8 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for p in SHIPPED.glob("*/card.json")))
 
 
-def load_model(name_or_folder: str | Path) -> Trained:
-    """A shipped model by name, or the model in a run's folder.
+def load_model(name_or_folder: str | Path) -> Any:
+    """A shipped model by name, or the model in a run's folder: a Trained, or a TrainedGan.
 
     Raises:
         CheckpointError: no such model, a broken file, or weights that aren't the card's.
@@ -226,11 +227,13 @@ def load_model(name_or_folder: str | Path) -> Trained:
     try:
         folder = folder.expanduser()
         card = json.loads((folder / "card.json").read_text())
+        gan = gan_of_card(card)
         given: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in card["recipe"].items()
         }
-        recipe = Recipe(**given)
-        vocabulary, sha256 = int(card["vocabulary"]), card["weights_sha256"]
+        sha256 = card["weights_sha256"]
+        if gan is None:
+            recipe, vocabulary = Recipe(**given), int(card["vocabulary"])
     except (OSError, RuntimeError):  # RuntimeError: the home of someone who isn't here
         if (folder / STATE).is_file():
             raise CheckpointError(
@@ -250,6 +253,8 @@ def load_model(name_or_folder: str | Path) -> Trained:
             f"The weights in {folder} are not those its card describes: they are missing, "
             "cut short or changed."
         )
+    if gan is not None:
+        return load_gan(gan, card, weights)
     model = _load_weights(recipe, vocabulary, weights)
     return Trained(model, codec_from_dict(recipe.codec), card, recipe)
 
@@ -263,9 +268,14 @@ def _load_weights(recipe: Recipe, vocabulary: int, path: Path) -> CharRNN:
     return model.eval()
 
 
-def load_snapshots(folder: Path) -> dict[int, CharRNN]:
+def load_snapshots(folder: Path) -> dict[int, Any]:
     """The models a run kept on its way, by step."""
     trained = load_model(folder)
+    if "vocabulary" not in trained.card:
+        return {
+            int(path.stem.removeprefix("step-")): load_gan_weights(trained.recipe, path)[0]
+            for path in sorted(folder.glob("step-*.safetensors"))
+        }
     return {
         int(path.stem.removeprefix("step-")): _load_weights(
             trained.recipe, trained.card["vocabulary"], path

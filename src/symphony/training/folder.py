@@ -11,7 +11,14 @@ from safetensors import SafetensorError
 from symphony.training.recipes import RecipeError
 
 STATE = "state.ckpt"  # everything needed to go on; read back only from one's own run
-OURS = (STATE, "card.json", "weights.safetensors", "step-[0-9]*.safetensors", "encoded.npz")
+OURS = (
+    STATE,
+    "card.json",
+    "weights.safetensors",
+    "step-[0-9]*.safetensors",
+    "encoded.npz",
+    "film.npz",  # what a GAN made on its way
+)
 
 
 @contextmanager

@@ -146,16 +146,20 @@ _BASES = {
 }
 
 
-def recipe(name: str, size: str = "small") -> Recipe:
-    """A recipe by name and size.
+def recipe(name: str, size: str = "small") -> Any:
+    """A recipe by name and size: a Recipe, or a GanRecipe for an adversarial model.
 
     Raises:
         RecipeError: there is none of this name or size.
     """
+    from symphony.training import gan_recipes
+
+    if name in gan_recipes.gan_names():
+        return gan_recipes.gan_recipe(name, size)
     if name not in _BASES:
-        near = difflib.get_close_matches(name, _BASES, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise RecipeError(f"There is no recipe {name!r}.{hint} Recipes: {', '.join(_BASES)}.")
+        raise RecipeError(f"There is no recipe {name!r}.{hint} Recipes: {', '.join(names())}.")
     base = _BASES[name]
     dropout = {} if name == "char-rnn" else {"dropout": 0.0}
     model = {**base.model, **dropout}
@@ -189,4 +193,6 @@ def recipe(name: str, size: str = "small") -> Recipe:
 
 def names() -> tuple[str, ...]:
     """Every recipe's name."""
-    return tuple(_BASES)
+    from symphony.training import gan_recipes
+
+    return tuple(_BASES) + gan_recipes.gan_names()

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from symphony.training.encoded import encode_corpus
+from symphony.training.gan_recipes import GanRecipe
 from symphony.training.recipes import Recipe
 
 
 def train_recipe(
-    recipe: Recipe,
+    recipe: Recipe | GanRecipe,
     out: Path,
     *,
     device: str = "auto",
@@ -26,6 +27,13 @@ def train_recipe(
     from symphony.training.folder import make_folder, writing
     from symphony.training.loop import train
 
+    if isinstance(recipe, GanRecipe):
+        from symphony.training.adversarial import train_gan
+        from symphony.training.gan_models import config_of
+        from symphony.training.rolls import encode_rolls, roll_codec
+
+        config_of(recipe)  # what can't be built is refused before the corpus is read
+
     make_folder(out)  # before the corpus is read, which can take a while
     path = out / "encoded.npz"
     first = int(os.environ.get("RANK", "0")) == 0
@@ -34,7 +42,13 @@ def train_recipe(
         from symphony.corpora import load_corpus
 
         corpus = load_corpus(recipe.corpus, progress=progress)
-        encoded = encode_corpus(corpus, codec_from_dict(recipe.codec), recipe)
+        encoded: Any
+        if isinstance(recipe, GanRecipe):
+            encoded = encode_rolls(corpus, roll_codec(recipe), recipe)
+        else:
+            encoded = encode_corpus(corpus, codec_from_dict(recipe.codec), recipe)
         with writing(out):
             encoded.save(path)
+    if isinstance(recipe, GanRecipe):
+        return train_gan(recipe, path, out, device=device, resume=resume, progress=progress)
     return train(recipe, path, out, device=device, resume=resume, progress=progress)
