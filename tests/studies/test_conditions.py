@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symphony.studies import asked_and_achieved, condition_study, condition_table, random_plans
+from symphony.studies import asked_and_achieved, condition_table, random_plans, shipped_study
 from symphony.training import load_model
 
 SCRIPT = Path(__file__).parents[2] / "book" / "study_conditions.py"
@@ -39,7 +39,7 @@ def test_what_is_kept_follows_todays_recipes():
     spec = importlib.util.spec_from_file_location("study_conditions", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    kept = condition_study()
+    kept = shipped_study("conditional-char-rnn")
     assert kept["recipes"] == {name: plan.hash for name, plan in script.arms().items()}, (
         "the recipes changed: python book/study_conditions.py"
     )

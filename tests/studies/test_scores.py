@@ -5,7 +5,7 @@ import pytest
 from making import random_song
 
 from symphony.song import Song
-from symphony.studies import evaluate, evaluation_rows, shipped_evaluation
+from symphony.studies import KeptError, evaluate, evaluation_rows, shipped_evaluation
 from symphony.studies.scores import COPY, REAL, EvaluationError, real_windows
 from symphony.training import baseline, load_model, shipped
 
@@ -70,7 +70,7 @@ def test_too_little_to_say_anything_by(chorales):
         evaluate(chain, chorales, samples=3)
     with pytest.raises(EvaluationError, match="too little music"):
         real_windows([Song([0.0], [1.0], [60], [80])], 10, 30.0, 0)
-    with pytest.raises(EvaluationError, match="No evaluation is kept"):
+    with pytest.raises(KeptError, match="No evaluation is kept"):
         shipped_evaluation("nobody")
 
 

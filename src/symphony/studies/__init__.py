@@ -6,9 +6,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "asked": ["asked_and_achieved", "random_plans"],
-        "conditions": ["condition_study", "condition_table"],
+        "conditions": ["condition_table"],
         "copying": ["beside_real", "copying_by_step"],
+        "kept": ["KeptError", "shipped_evaluation", "shipped_folder", "shipped_study"],
         "reported": ["report_table"],
-        "scores": ["EvaluationError", "evaluate", "evaluation_rows", "shipped_evaluation"],
+        "scores": ["EvaluationError", "evaluate", "evaluation_rows"],
     },
 )

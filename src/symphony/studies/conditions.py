@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
-
-from symphony.training.checkpoint import SHIPPED
 
 BASE = ("vanilla", "nothing")  # what the others are compared with
 RESAMPLES = 2000
 
 
-def condition_study() -> dict[str, Any]:
-    """What ``book/study_conditions.py`` measured, as it lies beside the shipped weights."""
-    found: dict[str, Any] = json.loads(
-        (SHIPPED / "conditional-char-rnn" / "study.json").read_text()
-    )
-    return found
-
-
 def condition_table(study: dict[str, Any], seed: int = 0) -> list[dict[str, Any]]:
     """Held-out bits of each model under each condition, with bootstrap 95 % intervals.
+
+    ``study`` is what ``book/study_conditions.py`` keeps beside the weights.
 
     Seeds are averaged piece by piece; then pieces are drawn again, 2,000 times, the same pieces
     for every model, so that a difference has an interval of its own (Efron, 1979).

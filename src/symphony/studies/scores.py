@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,6 @@ from symphony.models.char_rnn import CharRNN
 from symphony.models.ngram import NGram
 from symphony.song import Song
 from symphony.training import Trained, baseline, load_model
-from symphony.training.checkpoint import SHIPPED
 from symphony.training.encoded import encode_songs
 from symphony.training.features import piece_features
 from symphony.training.measure import PieceLosses, symbol_losses
@@ -294,16 +292,3 @@ def evaluation_rows(found: dict[str, Any]) -> list[dict[str, str]]:
 def _cell(value: Sequence[float | None]) -> str:
     estimate, low, high = (np.nan if v is None else v for v in value)
     return str(Interval(float(estimate), float(low), float(high), 0))
-
-
-def shipped_evaluation(name: str) -> dict[str, Any]:
-    """What :func:`evaluate` found when the weights of this name were shipped.
-
-    Raises:
-        EvaluationError: nothing is kept for it.
-    """
-    path = SHIPPED / name / "evaluation.json"
-    if not path.is_file():
-        raise EvaluationError(f"No evaluation is kept for {name}: run symphony evaluate {name}.")
-    kept: dict[str, Any] = json.loads(path.read_text())
-    return kept
