@@ -6,6 +6,7 @@ Ctrl-C with 130, and nothing lost.
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from dataclasses import replace
@@ -89,12 +90,15 @@ def compose(
     seed: int = 0,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    form: str | None = None,
+    key: str | None = None,
     out: Path = Path("piece.mid"),
     mp3: Path | None = None,
 ) -> None:
     """Let a model compose a piece, and say how much of it was copied.
 
-    Example: ``symphony compose char-rnn --seconds 30 --seed 3 --out x.mid --mp3 y.mp3``.
+    Example: ``symphony compose char-rnn --seconds 30 --seed 3 --out x.mid --mp3 y.mp3``, or a
+    plan: ``symphony compose dcrnn --form "A B C A B" --key "C major"``.
 
     Args:
         model: a shipped model by name, or the folder of a run.
@@ -102,13 +106,23 @@ def compose(
         seed: the same seed gives the same piece on the same machine.
         temperature: below 1 is safer, above 1 wilder; 0 always takes the likeliest symbol.
         top_p: draw only from the likeliest symbols that hold this share of the probability.
+        form: sections by letter, as "A B C A B", or a walk from one to another, as "A>B"; for
+            models whose noise changes as they play.
+        key: such as "C major", for models that were told keys.
         out: the MIDI file to write.
         mp3: also write the sound here.
     """
     from symphony.training import load_model
 
     trained = load_model(model)
-    (song,) = trained.compose(seconds, seed=seed, temperature=temperature, top_p=top_p)
+    asked = {name: value for name, value in (("form", form), ("key", key)) if value is not None}
+    known = inspect.signature(trained.compose).parameters
+    for name in asked:
+        if name not in known:
+            raise SymphonyError(
+                f"{trained.recipe.name} has no {name} to follow: leave --{name} out."
+            )
+    (song,) = trained.compose(seconds, seed=seed, temperature=temperature, top_p=top_p, **asked)
     song.to_midi(out)
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
     if mp3 is not None:
@@ -117,6 +131,45 @@ def compose(
         write_audio(song, mp3)
         print(f"{mp3}: the same as sound")
     print(_verdict(song, trained.recipe.corpus))
+
+
+@app.command
+def fill(
+    song: tyro.conf.Positional[Path],
+    /,
+    out: Path = Path("filled.mid"),
+    model: str = "pix2pix",
+    drop: float = 0.0,
+    seed: int = 0,
+    mp3: Path | None = None,
+) -> None:
+    """Fill the holes in a piece of yours: what is there stays, what is missing is made up.
+
+    Example: ``symphony fill sketch.mid --out x.mid``.
+
+    Args:
+        song: a MIDI or ABC file.
+        out: the MIDI file to write.
+        model: a shipped Pix2Pix by name, or the folder of its run.
+        drop: first take this share of the notes away, to hear what comes in their place.
+        seed: another seed fills the holes otherwise.
+        mp3: also write the sound here.
+    """
+    from symphony.corpora import read_song
+    from symphony.training import facade_of, load_model
+
+    piece, trained = read_song(song), load_model(model)
+    if not hasattr(trained, "fill"):
+        raise SymphonyError(f"{trained.recipe.name} fills no holes: a Pix2Pix does.")
+    facade = facade_of(piece, drop, seed) if drop else piece
+    filled = trained.fill(facade, seed=seed)
+    filled.to_midi(out)
+    print(f"{out}: {len(filled)} notes, {len(filled) - len(facade)} of them new")
+    if mp3 is not None:
+        from symphony.rendering import write_audio
+
+        write_audio(filled, mp3)
+        print(f"{mp3}: the same as sound")
 
 
 @app.command
