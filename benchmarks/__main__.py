@@ -2,12 +2,12 @@
 
 import sys
 
-from benchmarks import encoding, importing, originality, reading, sampling, training
+from benchmarks import adversarial, encoding, importing, originality, reading, sampling, training
 
 
 def main() -> None:
     missed = 0
-    for module in (importing, reading, encoding, originality, sampling, training):
+    for module in (importing, reading, encoding, originality, sampling, training, adversarial):
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target
             missed += not good
