@@ -2,12 +2,22 @@
 
 import sys
 
-from benchmarks import encoding, evaluating, importing, originality, reading, sampling, training
+from benchmarks import (
+    adversarial,
+    encoding,
+    evaluating,
+    importing,
+    originality,
+    reading,
+    sampling,
+    training,
+)
 
 
 def main() -> None:
     missed = 0
-    for module in (importing, reading, encoding, originality, sampling, training, evaluating):
+    modules = importing, reading, encoding, originality, sampling, training, adversarial, evaluating
+    for module in modules:
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target
             missed += not good

@@ -15,7 +15,7 @@ from pathlib import Path
 from symphony.corpora import SOURCES, is_present, load_corpus
 from symphony.evaluation import Originality
 from symphony.studies import beside_real, copying_by_step, evaluate
-from symphony.training import RecipeError, load_model, recipe, train_recipe
+from symphony.training import GanRecipe, RecipeError, load_model, recipe, train_recipe
 from symphony.training.checkpoint import SHIPPED, write_card
 from symphony.training.recipes import names
 
@@ -62,13 +62,15 @@ def main() -> None:
                 print(f"{name}: {error} Starting anew.")
                 train_recipe(plan, run)
         card = json.loads((run / "card.json").read_text())
-        if plan.snapshots:
+        if plan.snapshots and not isinstance(plan, GanRecipe):
             judge = Originality.of_corpus(load_corpus(plan.corpus))
             card["copying"] = copying_by_step(run, judge)
         if not SOURCES[plan.corpus].embedded:
             card["beside_real"] = beside_real(load_model(run), load_corpus(plan.corpus))
         home.mkdir(parents=True, exist_ok=True)
         shutil.copy(run / "weights.safetensors", home)
+        if (run / "film.npz").is_file():  # the rolls a GAN made on its way
+            shutil.copy(run / "film.npz", home)
         write_card(home, card)
         print(f"{name}: shipped")
         keep_evaluation(name)

@@ -78,6 +78,27 @@ def test_the_reports_table_is_repeated_on_ones_own_songs(folder, tmp_path, monke
     assert capsys.readouterr().out == table
 
 
+def test_gans_are_trained_follow_a_form_and_fill_holes(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    lead, fills = tmp_path / "dcrnn", tmp_path / "pix2pix"
+    for out in (lead, fills):
+        words = ["--size", "tiny", "--corpus", folder, "--out", out]
+        run(monkeypatch, "train", out.name, *words)
+    piece = tmp_path / "x.mid"
+    words = ["--seconds", "8", "--form", "A B C A B", "--key", "C major", "--out", piece]
+    run(monkeypatch, "compose", lead, *words)
+    assert "onset" in capsys.readouterr().out  # the verdict
+    run(monkeypatch, "compose", fills, "--seconds", "4", "--out", piece)
+    capsys.readouterr()
+    run(monkeypatch, "fill", folder / "03.mid", "--model", fills, "--drop", "0.4", "--out", piece)
+    assert "of them new" in capsys.readouterr().out
+    assert len(Song.from_midi(piece)) > 40
+    for words in (("fill", piece, "--model", lead), ("compose", fills, "--form", "A B")):
+        with pytest.raises(SystemExit) as end:
+            run(monkeypatch, *words)
+        assert end.value.code == 2
+
+
 def test_corpora_are_listed():
     printed = symphony("corpora")
     for name in ("chorales", "folk", "nottingham", "asap", "maestro"):

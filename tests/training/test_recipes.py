@@ -41,7 +41,7 @@ def test_the_hash_is_that_of_the_content_in_any_process_and_survives_json():
     assert there.stdout.strip() == here.hash
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [n for n in names() if n.startswith("char-rnn")])
 def test_the_sizes_are_what_the_book_says(name):
     small, full = recipe(name, "small").model, recipe(name, "full").model
     assert (small["layers"], small["width"]) == (2, 256)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import tyro
 
 from symphony.cli.app import app, print_table
-
-if TYPE_CHECKING:
-    from symphony.codecs import Plan
+from symphony.errors import SymphonyError
 
 
 @app.command
@@ -109,6 +108,7 @@ def compose(
     seed: int = 0,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    form: str | None = None,
     key: str | None = None,
     pitch: str | None = None,
     density: str | None = None,
@@ -120,7 +120,8 @@ def compose(
 
     Example: ``symphony compose char-rnn --seconds 30 --seed 3 --out x.mid --mp3 y.mp3``. A
     conditional model can be told what to play, and a curve moves along the piece:
-    ``symphony compose conditional-char-rnn --key "C major" --pitch 8:2 --density 3``.
+    ``symphony compose conditional-char-rnn --key "C major" --pitch 8:2 --density 3``. A
+    DCRNN follows a form: ``symphony compose dcrnn --form "A B C A B" --key "C major"``.
 
     Args:
         model: a shipped model by name, the folder of a run, or a chain: uniform, unigram,
@@ -130,8 +131,10 @@ def compose(
         seed: the same seed gives the same piece on the same machine.
         temperature: below 1 is safer, above 1 wilder; 0 always takes the likeliest symbol.
         top_p: draw only from the likeliest symbols that hold this share of the probability.
-        key: for a conditional model: a key such as "A minor", or several for equal parts of the
-            piece, as "C major:G major".
+        form: for a DCRNN: sections by letter, as "A B C A B", or a walk from one to another, as
+            "A>B".
+        key: for a conditional model or a DCRNN: a key such as "A minor"; for the former also
+            several for equal parts of the piece, as "C major:G major".
         pitch: for a conditional model: its register from 0 (low) to 9 (high): "5" holds, "8:2"
             moves down in a line, "2:8:2" goes up and comes back.
         density: for a conditional model: notes a second from 0 (few) to 9 (many), likewise.
@@ -143,8 +146,9 @@ def compose(
     from symphony.training import load_any
 
     trained = load_any(model, corpus)
-    plan = _plan(seconds, key, pitch, density, preset)
-    (song,) = trained.compose(seconds, seed=seed, temperature=temperature, top_p=top_p, plan=plan)
+    said = {"form": form, "key": key, "pitch": pitch, "density": density, "preset": preset}
+    asked = _asked(trained, seconds, {name: word for name, word in said.items() if word})
+    (song,) = trained.compose(seconds, seed=seed, temperature=temperature, top_p=top_p, **asked)
     song.to_midi(out)
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
     if mp3 is not None:
@@ -153,6 +157,45 @@ def compose(
         write_audio(song, mp3)
         print(f"{mp3}: the same as sound")
     print(_verdict(song, trained.recipe.corpus))
+
+
+@app.command
+def fill(
+    song: tyro.conf.Positional[Path],
+    /,
+    out: Path = Path("filled.mid"),
+    model: str = "pix2pix",
+    drop: float = 0.0,
+    seed: int = 0,
+    mp3: Path | None = None,
+) -> None:
+    """Fill the holes in a piece of yours: what is there stays, what is missing is made up.
+
+    Example: ``symphony fill sketch.mid --out x.mid``.
+
+    Args:
+        song: a MIDI or ABC file.
+        out: the MIDI file to write.
+        model: a shipped Pix2Pix by name, or the folder of its run.
+        drop: first take this share of the notes away, to hear what comes in their place.
+        seed: another seed fills the holes otherwise.
+        mp3: also write the sound here.
+    """
+    from symphony.corpora import read_song
+    from symphony.training import facade_of, load_model
+
+    piece, trained = read_song(song), load_model(model)
+    if not hasattr(trained, "fill"):
+        raise SymphonyError(f"{trained.recipe.name} fills no holes: a Pix2Pix does.")
+    facade = facade_of(piece, drop, seed) if drop else piece
+    filled = trained.fill(facade, seed=seed)
+    filled.to_midi(out)
+    print(f"{out}: {len(filled)} notes, {len(filled) - len(facade)} of them new")
+    if mp3 is not None:
+        from symphony.rendering import write_audio
+
+        write_audio(filled, mp3)
+        print(f"{mp3}: the same as sound")
 
 
 @app.command
@@ -171,18 +214,28 @@ def render(song: tyro.conf.Positional[Path], /, out: Path = Path("song.mp3")) ->
     print(out)
 
 
-def _plan(
-    seconds: float, key: str | None, pitch: str | None, density: str | None, preset: str | None
-) -> Plan | None:
-    """What was asked for; None for nothing."""
+def _asked(trained: Any, seconds: float, said: dict[str, str]) -> dict[str, Any]:
+    """What was said, as the arguments this model's ``compose`` has for it.
+
+    Raises:
+        SymphonyError: something it has no argument for.
+    """
     from symphony.codecs import PRESETS, Plan, PlanError
 
+    known = set(inspect.signature(trained.compose).parameters)
+    for name in said:
+        if name not in known and (name == "form" or "plan" not in known):
+            raise SymphonyError(
+                f"{trained.recipe.name} has no {name} to follow: leave --{name} out."
+            )
+    if "plan" not in known or not said:
+        return dict(said)
+    words = dict(said)
+    preset = words.pop("preset", None)
     if preset is not None and preset not in PRESETS:
         raise PlanError(f"There is no preset {preset!r}. Presets: {'; '.join(PRESETS)}.")
-    said = {"key": key, "pitch": pitch, "density": density}
-    words = PRESETS[preset] if preset is not None else {}
-    words = words | {what: word for what, word in said.items() if word is not None}
-    return Plan.of(**words, seconds=seconds) if words else None
+    words = (PRESETS[preset] if preset is not None else {}) | words
+    return {"plan": Plan.of(**words, seconds=seconds)}
 
 
 def _verdict(song: object, corpus: str) -> str:

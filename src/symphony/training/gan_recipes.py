@@ -191,12 +191,12 @@ _SMALL = {
     "dcrnn": GanRecipe(
         "dcrnn",
         "small",
-        {"kind": "dcrnn", "critic": 12},
+        {"kind": "dcrnn", "critic": 8},
         steps=1000,
         critic_steps=2,
         penalty=10.0,
-        average=0.99,
-        generator_rate=1e-3,
+        average=0.95,
+        generator_rate=2e-3,
         critic_rate=3e-4,
         transpose=ALL_KEYS,
     ),
@@ -219,7 +219,7 @@ _SMALL = {
 }
 _TINY: dict[str, tuple[int, dict[str, Any]]] = {  # rows of a roll, and the networks
     "rnn-gan": (16, {"width": 12, "noise": 8, "quiet": -0.07}),
-    "iwgan": (16, {"width": 16, "critic": 2, "noise": 8, "quiet": 0.0}),
+    "iwgan": (16, {"width": 16, "critic": 2, "noise": 8}),
     "dcrnn": (
         24,
         {
@@ -229,7 +229,7 @@ _TINY: dict[str, tuple[int, dict[str, Any]]] = {  # rows of a roll, and the netw
             "hands": 4,
             "critic": 2,
             "noise": 16,
-            "quiet": 0.0,
+            "quiet": -0.2,
         },
     ),
     "pix2pix": (128, {"width": 2, "critic": 2}),
