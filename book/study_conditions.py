@@ -23,7 +23,6 @@ from symphony.training.baselines import baseline
 from symphony.training.checkpoint import SHIPPED
 from symphony.training.encoded import condition_codec, encode_songs
 from symphony.training.measure import PieceLosses, symbol_losses
-from symphony.training.recipes import Recipe
 
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "study-conditions"
 HOME = SHIPPED / "conditional-char-rnn" / "study.json"
@@ -42,16 +41,13 @@ BASE = replace(
 )
 
 
-def arms() -> dict[str, Recipe]:
-    """The three models, alike in everything but what they are told."""
-    told = BASE.model
-    plain = {k: v for k, v in told.items() if k not in ("kind", "condition")}
-    past = {**told, "condition": ConditionCodec(past_only=True).to_dict()}
-    return {
-        "vanilla": replace(BASE, model=plain),
-        "centred": BASE,
-        "past": replace(BASE, model=past),
-    }
+PLAIN = {k: v for k, v in BASE.model.items() if k not in ("kind", "condition")}
+PAST = {**BASE.model, "condition": ConditionCodec(past_only=True).to_dict()}
+ARMS = {  # alike in everything but what they are told
+    "vanilla": replace(BASE, model=PLAIN),
+    "centred": BASE,
+    "past": replace(BASE, model=PAST),
+}
 
 
 def main() -> None:
@@ -75,7 +71,7 @@ def main() -> None:
         assert isinstance(chain.model, NGram)
         note(chain.recipe.name, "nothing", None, chain.model.losses(stream))
     for seed in SEEDS:
-        for name, plan in arms().items():
+        for name, plan in ARMS.items():
             plan, run = replace(plan, seed=seed), RUNS / f"{name}-{seed}"
             if not (run / "card.json").is_file():
                 train_recipe(plan, run, resume=(run / "state.ckpt").is_file())
@@ -91,7 +87,7 @@ def main() -> None:
                 note(name, told, seed, symbol_losses(model, stream, given))
     cost = PieceLosses.of(np.zeros(len(stream) - 1), stream)
     study = {
-        "recipes": {name: plan.hash for name, plan in arms().items()},
+        "recipes": {name: plan.hash for name, plan in ARMS.items()},
         "steps": BASE.steps,
         "batch": BASE.batch,
         "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint},

@@ -57,10 +57,11 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     if not isinstance(data, bytes):
         label = str(os.path.basename(file))  # noqa: PTH119 - pathlib takes ten times as long
         try:
-            with open(file, "rb") as opened:  # noqa: PTH123
-                # Asking for the limit sets aside 10 MB for every small file; a pipe has no size.
-                size = os.fstat(opened.fileno()).st_size or LARGEST_FILE
-                data = opened.read(min(size, LARGEST_FILE) + 1)
+            # Asking for the limit would set aside 10 MB for every small file. A pipe has no size,
+            # and gives its bytes a few at a time: only there a buffer helps.
+            size = os.stat(file).st_size  # noqa: PTH116
+            with open(file, "rb", buffering=0 if size else -1) as opened:  # noqa: PTH123
+                data = opened.read(min(size or LARGEST_FILE, LARGEST_FILE) + 1)
         except FileNotFoundError:
             raise SongError(f"There is no file {file!s}.") from None
         except OSError as error:

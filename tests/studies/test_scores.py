@@ -5,9 +5,9 @@ import pytest
 from making import random_song
 
 from symphony.song import Song
-from symphony.studies import KeptError, evaluate, evaluation_rows, shipped_evaluation
+from symphony.studies import evaluate, evaluation_rows
 from symphony.studies.scores import COPY, REAL, EvaluationError, real_windows
-from symphony.training import baseline, load_model, shipped
+from symphony.training import baseline
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +70,3 @@ def test_too_little_to_say_anything_by(chorales):
         evaluate(chain, chorales, samples=3)
     with pytest.raises(EvaluationError, match="too little music"):
         real_windows([Song([0.0], [1.0], [60], [80])], 10, 30.0, 0)
-    with pytest.raises(KeptError, match="No evaluation is kept"):
-        shipped_evaluation("nobody")
-
-
-def test_what_is_kept_belongs_to_the_shipped_weights():
-    for name in shipped():
-        kept = shipped_evaluation(name)
-        assert kept["weights_sha256"] == load_model(name).card["weights_sha256"], (
-            f"{name} was trained anew: make weights"
-        )
-        assert (kept["samples"], kept["seconds"]) == (100, 30.0)
