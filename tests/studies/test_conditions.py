@@ -27,7 +27,16 @@ def test_differences_are_taken_piece_by_piece():
     assert (plain["low"], plain["high"]) == pytest.approx((3.0, 6.0))
     for end in ("difference", "difference_low", "difference_high"):
         assert told[end] == pytest.approx(-1)
-        assert plain[end] == pytest.approx(0)
+        assert np.isnan(plain[end])
+
+
+def test_a_difference_smaller_than_that_of_two_seeds_does_not_count():
+    one = study({("vanilla", "nothing"): [3.0, 3.0], ("centred", "truth"): [2.9, 2.9]})
+    other = study({("vanilla", "nothing"): [2.5, 2.5], ("centred", "truth"): [2.4, 2.4]})
+    row = condition_table(one | {"rows": one["rows"] + other["rows"]})[1]
+    assert row["difference"] == pytest.approx(-0.1)
+    assert row["difference_low"] < 0 < row["difference_high"]
+    assert (row["lowest"], row["highest"]) == (2.4, 2.9)
 
 
 def test_the_kept_table_has_its_anchors_and_seeds():

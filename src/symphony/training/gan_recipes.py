@@ -166,7 +166,7 @@ _SMALL = {
         {"kind": "rnn-gan", "width": 128},
         window=64,
         loss="classical",
-        steps=800,
+        steps=600,
         generator_rate=5e-4,
         critic_rate=5e-4,
         critic_optimizer="sgd",
