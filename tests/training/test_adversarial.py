@@ -72,6 +72,7 @@ def test_a_run_leaves_weights_a_film_and_a_card(name, runs):
     assert [point["step"] for point in card["curve"]] == [2, 4, 6]
     measured = {*adversarial.COLUMNS, "chords", "top_chord", "diversity", "two_sample"}
     assert measured < set(card["curve"][0])
+    assert ("note_f1" in card["curve"][0]) == (plan.given == "facade")
     assert np.isfinite(list(card["metrics"].values())).all()
     assert (card["curve"][0]["penalty"] > 0) == (plan.penalty > 0)
     steps, film = load_film(folder)

@@ -14,10 +14,16 @@ from tqdm.auto import tqdm
 
 from symphony.training import gan_losses as losses
 from symphony.training.folder import STATE, make_folder, set_aside, writing
-from symphony.training.gan_checkpoint import look_at, save_film, save_gan_card, save_gan_weights
+from symphony.training.gan_checkpoint import (
+    LOOK,
+    look_at,
+    save_film,
+    save_gan_card,
+    save_gan_weights,
+)
 from symphony.training.gan_models import build_gan, conditions, draw_noise, make_rolls
 from symphony.training.gan_recipes import GanRecipe
-from symphony.training.health import health
+from symphony.training.health import health, note_f1
 from symphony.training.recipes import RecipeError
 from symphony.training.rolls import EncodedRolls, draw_rolls
 from symphony.training.runtime import asked_to_stop, launch, load_state, save_state
@@ -162,7 +168,8 @@ def train_gan(
             tqdm.write(f"An earlier run in {out} is now in {out / 'earlier'}")
     records = [torch.tensor(row, device=fabric.device) for row in run.pop("pending", [])]
     history = run["history"].to(fabric.device)
-    noise, asked, held_out = look_at(recipe, encoded, "validation", recipe.judged)
+    noise, asked, meant = look_at(recipe, encoded, "validation", recipe.judged)
+    beside = draw_rolls(encoded.validation, recipe, LOOK, 1, recipe.judged).numpy() > 0
     bar = tqdm(
         total=recipe.steps,
         initial=run["step"],
@@ -196,7 +203,9 @@ def train_gan(
                     )
                 records.clear()
                 made = make_rolls(average, noise, asked) > 0
-                seen = health(made, held_out.numpy() > 0)
+                seen = health(made, beside)
+                if recipe.given == "facade":
+                    seen["note_f1"] = note_f1(made, meant.numpy() > 0)
                 run["curve"].append({"step": step, **dict(zip(COLUMNS, row, strict=True)), **seen})
                 run["film"].append(torch.from_numpy(np.packbits(made[: recipe.film], axis=2)))
                 bar.set_postfix_str(
