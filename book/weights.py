@@ -1,5 +1,7 @@
 """Train the models that ship with the library, where their recipe has changed.
 
+``python book/weights.py`` sees to all of them, ``python book/weights.py NAME …`` to some.
+
 A finished run in runs/NAME-small that follows today's recipe is taken as it is; an unfinished one
 is resumed, and a run of an older recipe is set aside. Recipes that keep snapshots also get their
 copying measured step by step, and models of a corpus that can't be shipped are measured beside
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from symphony.corpora import SOURCES, is_present, load_corpus
@@ -44,7 +47,7 @@ def keep_evaluation(name: str) -> None:
 
 def main() -> None:
     """See the module's docstring."""
-    for name in names():
+    for name in sys.argv[1:] or names():
         if name.endswith("-reported"):  # the report's own setting, for its own songs
             continue
         plan, home, run = recipe(name), SHIPPED / name, RUNS / f"{name}-small"

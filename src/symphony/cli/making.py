@@ -45,7 +45,8 @@ def train(
     ``torchrun --nproc-per-node 2 -m symphony.cli train char-rnn``.
 
     Args:
-        recipe: what to train, such as char-rnn or char-rnn-overfit.
+        recipe: what to train: char-rnn, char-rnn-overfit, char-rnn-performances,
+            conditional-char-rnn, rnn-gan, iwgan, dcrnn or pix2pix.
         size: tiny (seconds, to try things out), small (two CPU cores, about a quarter of an hour),
             full (the original's size, for a GPU).
         corpus: a corpus by name (see ``symphony corpora``) or a folder of MIDI and ABC files;
