@@ -51,6 +51,16 @@ def test_the_chance_of_a_release_stays_as_it_was(seed):
     assert (after[:, OFF:256] > 0).sum() == grammar.down.sum()
 
 
+def test_a_release_that_is_never_made_stays_impossible():
+    grammar = Grammar(EventCodec(), 1, 10)
+    grammar.add(np.array([60]))
+    logits = np.full((1, V + 1), -np.inf)
+    logits[0, [OFF + 70, 50]] = 0.0
+    assert chances(grammar.constrain(logits))[0, 50] == 1
+    logits[0, OFF + 70] = -np.inf
+    assert chances(grammar.constrain(logits))[0, 50] == 1
+
+
 def test_it_says_when_all_have_lasted_long_enough():
     grammar = Grammar(EventCodec(), 2, 1.5)
     second = 256 + 99

@@ -34,8 +34,9 @@ class Grammar:
         offs = out[:, NOTE_OFF:SHIFT]
         wanted = np.logaddexp.reduce(offs, axis=1)
         offs[~self.down] = -np.inf
-        some = self.down.any(axis=1)
-        offs[some] += (wanted[some] - np.logaddexp.reduce(offs[some], axis=1))[:, None]
+        left = np.logaddexp.reduce(offs, axis=1)
+        some = np.isfinite(left)  # else no key is down, or none that could be released
+        offs[some] += (wanted - left)[some, None]
         return out
 
     def add(self, events: Int64[np.ndarray, " b"]) -> bool:
