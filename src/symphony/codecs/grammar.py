@@ -36,7 +36,7 @@ class Grammar:
         offs[~self.down] = -np.inf
         left = np.logaddexp.reduce(offs, axis=1)
         some = np.isfinite(left)  # else no key is down, or none that could be released
-        offs[some] += (wanted - left)[some, None]
+        offs[some] += (wanted[some] - left[some])[:, None]
         return out
 
     def add(self, events: Int64[np.ndarray, " b"]) -> bool:
