@@ -18,7 +18,7 @@ from symphony.evaluation import (
     principal_components,
     two_sample_accuracy,
 )
-from symphony.evaluation.bleu import BleuError
+from symphony.evaluation.bleu_score import BleuError
 from symphony.evaluation.frechet import FrechetError
 from symphony.evaluation.overlap import OverlapError, overlapping_area
 from symphony.evaluation.two_sample import TwoSampleError

@@ -35,6 +35,27 @@ def test_a_repeat_at_half_speed_counts():
     assert fitness(similar, 3)[0] > 0.2
 
 
+def test_libfmp_says_the_same():
+    """Numbers of libfmp 1.3.0's compute_fitness_scape_plot (Müller and Zalkow) for this matrix.
+
+    libfmp also lets a path begin in a segment's second frame; here that changes nothing.
+    """
+    i = np.arange(8)
+    similar = -0.6 + 0.5 * np.sin(37 + np.outer(i, i) * 1.3 + np.add.outer(i, i) * 0.7)
+    similar[np.abs(np.subtract.outer(i, i)) == 4] += 1.0
+    similar = np.minimum(similar, 0.95)
+    np.fill_diagonal(similar, 1.0)
+    wanted = {
+        1: [0.192203, 0.084488, 0.195575, 0.190961, 0.192203, 0.084488, 0.195575, 0.190961],
+        2: [0.244767, 0.253208, 0.315294, 0, 0.244767, 0.253208, 0.315294],
+        3: [0.339154, 0.336865, 0.009334, 0.008036, 0.339154, 0.336865],
+        4: [0.39994, 0.040897, 0, 0.194452, 0.39994],
+        5: [0, 0, 0, 0],
+    }
+    for length, numbers in wanted.items():
+        assert fitness(similar, length) == pytest.approx(numbers, abs=2e-6)
+
+
 def test_chroma_is_seconds_in_each_half_second():
     song = Song([0.25, 0.5], [0.5, 1.0], [60, 67], [80, 80])
     found = chroma(song)
