@@ -166,7 +166,7 @@ _SMALL = {
         {"kind": "rnn-gan", "width": 128},
         window=64,
         loss="classical",
-        steps=1000,
+        steps=2500,
         generator_rate=5e-4,
         critic_rate=5e-4,
         critic_optimizer="adam",  # in so few steps the original's SGD tells nothing apart
