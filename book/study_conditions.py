@@ -9,7 +9,6 @@ Run it with ``python book/study_conditions.py``; a stopped run goes on where it 
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +17,14 @@ import numpy as np
 from symphony.codecs import ConditionCodec, codec_from_dict
 from symphony.corpora import load_corpus
 from symphony.models.ngram import NGram
+from symphony.studies import keep_study
 from symphony.training import load_model, recipe, train_recipe
 from symphony.training.baselines import baseline
-from symphony.training.checkpoint import SHIPPED
 from symphony.training.encoded import condition_codec, encode_songs
 from symphony.training.measure import PieceLosses, symbol_losses
 
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "study-conditions"
-HOME = SHIPPED / "conditional-char-rnn" / "study.json"
+MODEL = "conditional-char-rnn"
 SEEDS = (0, 1, 2)
 # On the chorales, where a small network learns in minutes what it can: nine half-learned pianists
 # differed more from seed to seed than from told to untold.
@@ -95,9 +94,7 @@ def main() -> None:
         "notes": cost.notes.tolist(),
         "rows": rows,
     }
-    HOME.parent.mkdir(parents=True, exist_ok=True)
-    HOME.write_text(json.dumps(study) + "\n")
-    print(HOME)
+    keep_study(MODEL, study)
 
 
 if __name__ == "__main__":

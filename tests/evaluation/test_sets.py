@@ -13,6 +13,7 @@ from symphony.evaluation import (
     distinct,
     features,
     frechet_distance,
+    ngram_precisions,
     overlap_of,
     pairwise_diversity,
     principal_components,
@@ -81,6 +82,40 @@ def test_bleu_of_copies_and_strangers():
     )
     with pytest.raises(BleuError):
         bleu([], SONGS)
+
+
+def chords(*words):
+    """A song of one chord a second."""
+    notes = [(float(i), pitch) for i, word in enumerate(words) for pitch in word]
+    onset, pitch = zip(*notes, strict=True)
+    return Song(onset, np.full(len(notes), 0.5), pitch, np.full(len(notes), 80))
+
+
+def test_precisions_of_chords_worked_by_hand():
+    c, f, g, a = (60, 64), (65,), (67,), (69, 72)
+    meant = chords(c, f, g, c, f, g, a)
+    assert ngram_precisions([meant], [meant]) == {"2": 1, "3": 1, "4": 1, "5": 1, "bleu": 1}
+    # c f g c f a ends wrong: 4 of 5 pairs are right, 3 of 4 triples, 2 of 3 fours, 1 of 2 fives
+    found = ngram_precisions([chords(c, f, g, c, f, a)], [meant])
+    assert found == pytest.approx(
+        {
+            "2": 4 / 5,
+            "3": 3 / 4,
+            "4": 2 / 3,
+            "5": 1 / 2,
+            "bleu": (4 / 5 * 3 / 4 * 2 / 3 / 2) ** 0.25,
+        }
+    )
+    # clipped: f g occurs twice in what was meant, three times here
+    assert ngram_precisions([chords(f, g, f, g, f, g)], [meant])["2"] == pytest.approx(2 / 5)
+    assert ngram_precisions([chords(g, g)], [meant])["bleu"] == 0
+    with pytest.raises(BleuError, match="reference for each"):
+        ngram_precisions([meant], [])
+
+
+def test_the_reports_bleu_is_the_mean_of_its_own_precisions():
+    precisions = [0.634829, 0.4328294, 0.458399, 0.392238]  # of the original report, 2 to 5
+    assert np.prod(precisions) ** 0.25 == pytest.approx(0.47145658866999296, abs=1e-6)
 
 
 def test_distinct_runs_worked_by_hand():

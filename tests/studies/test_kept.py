@@ -14,7 +14,7 @@ def test_studies_follow_todays_recipes(script):
     spec = importlib.util.spec_from_file_location(script.stem, script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    kept = shipped_study(module.HOME.parent.name)
+    kept = shipped_study(module.MODEL)
     assert kept["recipes"] == {arm: plan.hash for arm, plan in module.ARMS.items()}, (
         f"the recipes changed: python book/{script.name}"
     )

@@ -167,6 +167,33 @@ def test_the_average_is_what_composes(music, tmp_path):
     assert near < far / 20
 
 
+def test_the_look_that_validation_likes_best_is_kept(music, tmp_path, monkeypatch):
+    merits = iter([(True, -0.3), (True, -0.1), (False, 0.0)])  # at steps 2, 4 and 6
+    seen = []
+
+    def merit(look):
+        if not seen or seen[-1][0] is not look:
+            seen.append((look, next(merits)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(adversarial, "merit", merit)
+    plan = replace(recipe("iwgan", "tiny"), snapshots=(4,), average=0.0)
+    card = train(plan, music, tmp_path)
+    assert card["kept_step"] == 4
+    kept = load_file(tmp_path / "weights.safetensors")
+    at_four = load_file(tmp_path / "step-000004.safetensors")
+    assert all(torch.equal(kept[k], at_four[k]) for k in kept)
+
+
+def test_without_fooling_the_critic_does_not_matter(music, tmp_path):
+    plan = replace(recipe("pix2pix", "tiny"), fool=0.0)
+    for name, rate in (("slow", 1e-5), ("fast", 1e-2)):
+        train(replace(plan, critic_rate=rate), music, tmp_path / name)
+    a, b = (load_file(tmp_path / n / "weights.safetensors") for n in ("slow", "fast"))
+    assert all(torch.equal(a[k], b[k]) for k in a if k.startswith("generator"))
+    assert not all(torch.equal(a[k], b[k]) for k in a)
+
+
 def test_losses_that_are_not_finite_stop_with_a_sentence(music, tmp_path):
     plan = replace(recipe("iwgan", "tiny"), critic_rate=1e30)
     with pytest.raises(RecipeError, match="no longer finite numbers at step 2"):
@@ -374,6 +401,7 @@ def test_broken_checkpoints_are_refused(runs, tmp_path, harm):
         ({"critic_optimizer": "lion"}, "lion"),
         ({"smooth": 0.1}, "labels to confuse"),
         ({"l1": 1.0}, "facade"),
+        ({"fool": 0.0}, "nothing to learn"),
         ({"drop": (0.6, 0.2)}, "drop"),
         ({"judged": 1}, "judged"),
         ({"seed": -1}, "seed"),

@@ -5,7 +5,9 @@ from symphony.training.health import (
     chord_counts,
     distances,
     health,
+    merit,
     note_f1,
+    note_onsets,
     two_sample_accuracy,
 )
 
@@ -68,3 +70,17 @@ def test_notes_count_by_key_and_beginning():
     assert note_f1(meant, meant) == 1
     assert note_f1(np.zeros_like(meant), np.zeros_like(meant)) == 1
     assert note_f1(np.zeros_like(meant), meant) == 0
+
+
+def test_the_better_look_sounds_then_fills_then_fools():
+    silent = health(np.zeros((4, 8, 128), bool), chance_rolls(4))
+    stuck = health(held(60, 64, 67), chance_rolls(20))
+    fine = health(chance_rolls(20, 1), chance_rolls(20, 2))
+    assert merit(silent) < merit(stuck) < merit(fine)
+    assert merit(stuck | {"note_f1": 0.6}) > merit(fine | {"note_f1": 0.5})
+
+
+def test_a_note_begins_where_its_key_was_silent_before():
+    rolls = np.zeros((1, 4, 128), bool)
+    rolls[0, [0, 1, 3], 60] = True
+    assert np.argwhere(note_onsets(rolls)).tolist() == [[0, 0, 60], [0, 3, 60]]

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "bleu_score": ["bleu"],
+        "bleu_score": ["bleu", "ngram_precisions"],
         "diversity": ["distinct", "pairwise_diversity"],
         "frechet": ["frechet_distance", "principal_components"],
         "intervals": ["Interval", "bootstrap", "spearman"],

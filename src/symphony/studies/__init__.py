@@ -8,8 +8,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "asked": ["asked_and_achieved", "random_plans"],
         "conditions": ["condition_table"],
         "copying": ["beside_real", "copying_by_step"],
-        "kept": ["KeptError", "shipped_evaluation", "shipped_folder", "shipped_study"],
+        "kept": [
+            "KeptError",
+            "keep_study",
+            "shipped_evaluation",
+            "shipped_folder",
+            "shipped_study",
+        ],
         "reported": ["report_table"],
+        "rolls": ["filling", "form_and_key", "songs_of"],
+        "seeds": ["train_arms"],
         "scores": ["EvaluationError", "evaluate", "evaluation_rows"],
     },
 )

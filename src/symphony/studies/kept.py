@@ -37,6 +37,14 @@ def shipped_evaluation(name: str) -> dict[str, Any]:
     return _read(name, "evaluation")
 
 
+def keep_study(name: str, study: dict[str, Any]) -> None:
+    """Keep a comparison beside the weights of this name, for :func:`shipped_study` to find."""
+    path = shipped_folder(name) / "study.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(study) + "\n")
+    print(path)
+
+
 def _read(name: str, what: str) -> dict[str, Any]:
     path = shipped_folder(name) / f"{what}.json"
     if not path.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from symphony.training.gan_checkpoint import (
 )
 from symphony.training.gan_models import build_gan, conditions, draw_noise, make_rolls
 from symphony.training.gan_recipes import GanRecipe
-from symphony.training.health import health, note_f1
+from symphony.training.health import health, merit, note_f1
 from symphony.training.recipes import RecipeError
 from symphony.training.rolls import EncodedRolls, draw_rolls
 from symphony.training.runtime import asked_to_stop, launch, load_state, save_state
@@ -98,7 +99,7 @@ def generator_step(
     generator, critic = nets
     made = generator(draw_noise(recipe, len(real), chance).to(real.device), *given)
     critic.requires_grad_(False)
-    loss = losses.fooling(recipe.loss, critic(made, *given))
+    loss = recipe.fool * losses.fooling(recipe.loss, critic(made, *given))
     critic.requires_grad_(True)
     if recipe.l1:
         loss = loss + recipe.l1 * (made - real).abs().mean()
@@ -118,6 +119,8 @@ def train_gan(
     progress: bool = True,
 ) -> dict[str, Any] | None:
     """Train a generator against its critic and leave weights, card and film in ``out``.
+
+    The weights kept are those of the look that validation likes best (see ``health.merit``).
 
     Args:
         recipe: what to do.
@@ -151,6 +154,7 @@ def train_gan(
     if recipe.critic_optimizer == "sgd":
         second = torch.optim.SGD(critic.parameters(), lr=recipe.critic_rate)
     run: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": [], "film": []}
+    run |= {"kept": 0, "merit": (False, -math.inf)}  # the look whose weights are kept
     run |= {"corpus": encoded.corpus, "history": torch.zeros(0, device=fabric.device)}
     state: dict[str, Any] = {
         "generator": generator,
@@ -213,7 +217,9 @@ def train_gan(
                     f"diversity {seen['diversity']:.2f}, told apart {seen['two_sample']:.0%}"
                 )
                 with writing(out):
-                    save_gan_weights(average, critic, out / "weights.safetensors")
+                    if merit(seen) >= tuple(run["merit"]):
+                        run["kept"], run["merit"] = step, merit(seen)
+                        save_gan_weights(average, critic, out / "weights.safetensors")
                     save_film(run, out)
                 run["seconds"], run["history"] = time.perf_counter() - begun, history
                 save_state(fabric, out / STATE, state)

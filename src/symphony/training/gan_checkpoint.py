@@ -152,6 +152,7 @@ def save_gan_card(
         "critic_parameters": sum(p.numel() for p in critic.parameters()),
         "training_rolls": recipe.steps * recipe.batch * recipe.critic_steps,
         "curve": run["curve"],
+        "kept_step": run["kept"],
         "metrics": metrics,
     }
     write_card(out, card)

@@ -36,6 +36,7 @@ class GanRecipe:
         penalty: weight of the gradient penalty (WGAN-GP); 0 for none.
         r1: weight of R1, the squared slope at real rolls; 0 for none.
         spectral: hold every convolution and linear layer of the critic to a slope of 1.
+        fool: weight of deceiving the critic in the generator's loss; 0 leaves l1 alone.
         l1: weight of the distance to the real roll, where a facade of it is given.
         history: batches of earlier rolls, of which each critic step sees half a batch; 0 for none.
         flip: share of the critic's labels turned round.
@@ -71,6 +72,7 @@ class GanRecipe:
     penalty: float = 0.0
     r1: float = 0.0
     spectral: bool = False
+    fool: float = 1.0
     l1: float = 0.0
     history: int = 0
     flip: float = 0.0
@@ -113,6 +115,7 @@ class GanRecipe:
         for what, amount in (
             ("penalty", self.penalty),
             ("r1", self.r1),
+            ("fool", self.fool),
             ("l1", self.l1),
             ("history", self.history),
         ):
@@ -132,6 +135,8 @@ class GanRecipe:
             raise RecipeError(f"History forgets the {self.given} its rolls were made for: give 0.")
         if self.l1 and self.given != "facade":
             raise RecipeError("l1 needs a facade, and with it the roll that was meant.")
+        if not self.fool and not self.l1:
+            raise RecipeError("With neither fool nor l1 the generator has nothing to learn.")
         if len(self.drop) != 2 or not 0 <= self.drop[0] <= self.drop[1] < 1:
             raise RecipeError(f"drop is a smaller and a larger share below 1, not {self.drop}.")
         if not 0 <= self.seed < LARGEST_SEED:
@@ -166,7 +171,7 @@ _SMALL = {
         {"kind": "rnn-gan", "width": 128},
         window=64,
         loss="classical",
-        steps=2500,
+        steps=1500,
         generator_rate=5e-4,
         critic_rate=5e-4,
         critic_optimizer="adam",  # in so few steps the original's SGD tells nothing apart
