@@ -149,6 +149,10 @@ def test_filmstrip_shares_time_and_pitch():
     assert [ax.get_xlim() for ax in axes] == [(0.0, 70.0)] * 2
     assert axes[0].get_ylim() == axes[1].get_ylim() == (48, 71)
     assert [len(bars(ax)[0]) for ax in axes] == [10, 5]
+    silence = filmstrip([SCALE, song([], [])], titles=["a", "silence"])[1]
+    assert silence.get_title(loc="left") == "silence"
+    assert silence.get_xlim() == (0.0, SCALE.seconds)
+    assert len(filmstrip([song([], [])])) == 1
     with pytest.raises(RenderingError, match="at least one"):
         filmstrip([])
     with pytest.raises(RenderingError, match="2 titles"):

@@ -152,7 +152,7 @@ def filmstrip(
     """Small piano rolls beside each other on one scale of time and pitch.
 
     Args:
-        songs: at least one song with notes.
+        songs: at least one; a song without notes is an empty picture.
         seconds: how much of each is shown; the longest song's length if left out.
         titles: one a song; their names if left out.
 
@@ -165,19 +165,19 @@ def filmstrip(
         raise RenderingError("A film strip needs at least one song.")
     if titles is not None and len(titles) != len(songs):
         raise RenderingError(f"{len(songs)} songs need {len(songs)} titles, not {len(titles)}.")
-    end = seconds or max(song.seconds for song in songs)
+    end = seconds or max(song.seconds for song in songs) or 1.0
+    pitches = np.concatenate([song.pitch for song in songs])
+    pitches = pitches if len(pitches) else np.array([60])
     axes = plt.subplots(
         1, len(songs), figsize=(8, 2.2), sharey=True, layout="constrained", squeeze=False
     )[1][0]
     for i, (song, ax) in enumerate(zip(songs, axes, strict=True)):
-        piano_roll(song, ax, seconds=(0.0, end), title=None if titles is None else titles[i])
+        if len(song):
+            piano_roll(song, ax, seconds=(0.0, end))
+        _frame(ax, pitches, 0.0, end)
         ax.set_title("", loc="right")
+        ax.set_title(song.name if titles is None else titles[i], loc="left", fontsize=10)
         ax.set(xlabel="", ylabel="pitch" if i == 0 else "")
-    pitches = np.concatenate([song.pitch for song in songs])
-    _frame(axes[0], pitches, 0.0, end)
-    for ax in axes[1:]:
-        ax.set_ylabel("")
-    axes[0].set_xlabel("")
     return axes
 
 
