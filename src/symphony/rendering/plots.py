@@ -178,6 +178,9 @@ def filmstrip(
         ax.set_title("", loc="right")
         ax.set_title(song.name if titles is None else titles[i], loc="left", fontsize=10)
         ax.set(xlabel="", ylabel="pitch" if i == 0 else "")
+        ax.set_xticks([0.0, end], [clock(0.0), clock(end)])  # more would not fit
+        for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
+            label.set_horizontalalignment(side)
     return axes
 
 
