@@ -185,6 +185,20 @@ def test_a_dcrnn_is_told_keys_only_if_it_knows_them():
         DCRNNGenerator(silent)(torch.rand(1, 6), torch.rand(1, 12))
 
 
+def test_a_dcrnn_critic_weighs_what_sounds_by_the_key_asked_for():
+    torch.manual_seed(0)
+    critic = DCRNNCritic(DCRNNConfig(24, critic=2))
+    critic.score.weight.data[:, : critic.roll.size + critic.form.size] = 0  # the key decides alone
+    low = torch.rand(2, 24, 128) * 2 - 1
+    low[:, :, -12:] = -1.0
+    octave_up = low.roll(12, dims=2)
+    even, triad = torch.full((2, 12), 1 / 12), torch.zeros(2, 12)
+    triad[:, [0, 4, 7]] = 1 / 3
+    assert torch.allclose(critic(low, triad), critic(octave_up, triad), atol=1e-5)
+    assert not torch.allclose(critic(low, triad), critic(low.roll(1, dims=2), triad), atol=1e-4)
+    assert torch.allclose(critic(low, even), critic(low.roll(1, dims=2), even), atol=1e-5)
+
+
 def test_a_patch_sees_70_by_70():
     critic = Pix2PixCritic(Pix2PixConfig(128, 2, 4))
     for i in range(1, 4):  # instance norm sees everything: look at the convolutions alone

@@ -89,7 +89,7 @@ class DCRNNGenerator(nn.Module):
             which = "needs" if c.conditional else "takes no"
             raise ValueError(f"This DCRNN {which} key histogram.")
         if key_histogram is not None:
-            keys = key_histogram[:, None].expand(-1, noise.shape[1], -1)  # [B, T, 12]
+            keys = evenly(key_histogram)[:, None].expand(-1, noise.shape[1], -1)  # [B, T, 12]
             noise = torch.cat([noise, keys], 2)  # [B, T, z + 12]
         batch, steps = noise.shape[:2]
         phrase = c.phrase if c.repeat > 1 else steps
@@ -103,6 +103,11 @@ class DCRNNGenerator(nn.Module):
         keys = self.strip(hands.permute(0, 3, 1, 2))[:, 0]  # [B, T, 120]
         sound = torch.tanh(keys)
         return functional.pad(sound, (LOWEST, KEYS - sound.shape[2] - LOWEST), value=-1.0)
+
+
+def evenly(key_histogram: Float[Tensor, "B 12"]) -> Float[Tensor, "B 12"]:
+    """Shares as distances from equal ones, as large as noise is: else they would go unheard."""
+    return OCTAVE * key_histogram - 1
 
 
 def self_similarity(rolls: Float[Tensor, "B T 128"]) -> Float[Tensor, "B T T"]:
@@ -137,7 +142,7 @@ class DCRNNCritic(nn.Module):
         super().__init__()
         self.roll = Eye(config.steps, KEYS, config.critic)
         self.form = Eye(config.steps, config.steps, config.critic)
-        self.key = nn.Linear(KEYS + OCTAVE, 32) if config.conditional else None
+        self.key = nn.Linear(OCTAVE * OCTAVE, 32) if config.conditional else None
         seen = self.roll.size + self.form.size + (32 if config.conditional else 0)
         self.score = nn.Linear(seen, 1)
 
@@ -147,6 +152,9 @@ class DCRNNCritic(nn.Module):
         """How real each roll looks for its key; only differences mean something."""
         seen = [self.roll(rolls), self.form(self_similarity(rolls))]
         if self.key is not None and key_histogram is not None:
-            sounding = torch.cat([(rolls.mean(1) + 1) / 2, key_histogram], 1)  # [B, 140]
-            seen.append(functional.leaky_relu(self.key(sounding), 0.2))  # [B, 32]
+            keys = functional.pad((rolls.mean(1) + 1) / 2, (0, -KEYS % OCTAVE))  # [B, 132]
+            classes = keys.unflatten(1, (-1, OCTAVE)).sum(1)  # [B, 12], C first
+            # Products, so that what sounds is weighed by what was asked for.
+            match = classes[:, :, None] * evenly(key_histogram)[:, None]  # [B, 12, 12]
+            seen.append(functional.leaky_relu(self.key(match.flatten(1)), 0.2))  # [B, 32]
         return self.score(torch.cat(seen, 1))[:, 0]  # [B]
