@@ -17,7 +17,7 @@ from symphony.training import recipe
 MODEL = "dcrnn"
 RUNS = Path(__file__).resolve().parents[1] / "runs" / f"study-{MODEL}"
 SEEDS = (0, 1, 2)
-BASE = replace(recipe(MODEL), steps=300)
+BASE = replace(recipe(MODEL), steps=400)
 ARMS = {
     "repeated": BASE,
     "not repeated": replace(BASE, model={**BASE.model, "repeat": 1}),

@@ -261,16 +261,35 @@ def test_composing_repeats_lasts_and_is_named(name, runs):
 
 def test_a_form_is_played_letter_by_letter(runs):
     trained = load_model(runs / "dcrnn")
-    noise = trained.form_noise("A B A>B", bars=2, seed=5)
-    assert noise.shape == (96, 16)
-    assert np.allclose(noise[:32], noise[0])
-    assert np.allclose(noise[32:64], noise[32])
-    assert not np.allclose(noise[0], noise[32])
-    np.testing.assert_allclose(noise[80], (noise[0] + noise[32]) / 2, atol=1e-6)
+    section = trained.model.config.section
+    assert section == 12  # rows: a plan of four, played three times
+    noise = trained.form_noise("A B A>B", plans=2, seed=5)
+    assert noise.shape == (6 * section, 16)
+    assert np.allclose(noise[:24], noise[0])
+    assert np.allclose(noise[24:48], noise[24])
+    assert not np.allclose(noise[0], noise[24])
+    np.testing.assert_allclose(noise[60], (noise[0] + noise[24]) / 2, atol=1e-6)
     (song,) = trained.compose(10.0, form="A B C A B", key="C major")
-    assert song.seconds <= 5 * 16 / 4 * 60 / 90 + 0.001
+    assert song.seconds <= 5 * section / 4 * 60 / 90 + 0.001
     histogram = trained.key_histogram("D major")
     assert histogram[[2, 9]].tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("seconds", [1.0, 7.0, 20.0])
+def test_every_letter_of_a_form_is_heard(seconds, runs, monkeypatch):
+    """RNNa reads the rows where a plan is first played: each letter must stand in some."""
+    trained = load_model(runs / "dcrnn")
+    asked = []
+    monkeypatch.setattr(
+        type(trained), "_rolls", lambda self, noise, *given: asked.append(noise) or noise[..., :1]
+    )
+    monkeypatch.setattr(type(trained), "_song", lambda self, roll, *names: roll)
+    trained.compose(seconds, form="A B C A B")
+    config, noise = trained.model.config, asked[0][0]
+    read = np.arange(len(noise)) % config.section < config.phrase
+    heard, given = (np.unique(rows.round(4), axis=0) for rows in (noise[read], noise))
+    np.testing.assert_array_equal(heard, given)
+    assert len(heard) == 3
 
 
 @pytest.mark.parametrize(

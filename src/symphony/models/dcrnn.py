@@ -53,6 +53,11 @@ class DCRNNConfig:
         if self.steps < 8 or self.steps % 8:
             raise ValueError(f"steps is a multiple of 8, not {self.steps}.")
 
+    @property
+    def section(self) -> int:
+        """Rows that one plan and its repeats take: the shortest section of a form."""
+        return self.phrase * self.repeat
+
 
 class DCRNNGenerator(nn.Module):
     """RNNa plans, the plan is repeated, RNNb plays it with ten hands an octave wide."""

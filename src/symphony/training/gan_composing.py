@@ -57,7 +57,7 @@ class TrainedGan:
 
         Args:
             seconds: how long a piece is, at 90 quarter notes a minute. Sections of a form last
-                whole bars, so that the piece may be somewhat shorter or longer.
+                whole plans, so that the piece may be somewhat shorter or longer.
             seed: of the noise.
             batch: how many pieces.
             temperature: the noise is multiplied by it: below 1 nearer the middle of what the
@@ -154,10 +154,14 @@ class TrainedGan:
         return np.roll(self.card["keys"]["minor" if minor else "major"], tonic).astype(np.float32)
 
     def form_noise(
-        self, form: str, bars: int = 1, seed: int = 0, piece: int = 0
+        self, form: str, plans: int = 1, seed: int = 0, piece: int = 0
     ) -> Float32[np.ndarray, "T z"]:
-        """The noise of each row of a form whose sections last so many bars."""
-        size, rows = config_of(self.recipe).noise, 4 * self.codec.steps_per_quarter * bars
+        """The noise of each row of a form whose sections last so many plans of the DCRNN.
+
+        Never less than one: noise that came while a plan is repeated would not be heard.
+        """
+        config = config_of(self.recipe)
+        size, rows = config.noise, config.section * plans
         at = np.linspace(0, 1, rows, endpoint=False, dtype=np.float32)[:, None]
         return np.concatenate(
             [
@@ -188,10 +192,9 @@ class TrainedGan:
     ) -> np.ndarray:
         """A DCRNN's piece in one go, its noise changing as it goes."""
         if form is not None:
-            bar = 4 * self.codec.steps_per_quarter
-            noise = self.form_noise(
-                form, max(round(steps / len(parse_form(form)) / bar), 1), seed, piece
-            )
+            rows = steps / len(parse_form(form))
+            plans = max(round(rows / config_of(self.recipe).section), 1)
+            noise = self.form_noise(form, plans, seed, piece)
         else:
             sections = -(-steps // self.recipe.window)
             size = config_of(self.recipe).noise
