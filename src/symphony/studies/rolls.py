@@ -24,8 +24,10 @@ def songs_of(trained: TrainedGan, rolls: Bool[np.ndarray, "n t 128"]) -> list[So
     """Each roll as a song, at 90 quarter notes a minute; a silent one has no notes."""
     from symphony.codecs import without_breaths
 
+    none = np.empty(0)
+    silence = Song(none, none, none, none)
     return [
-        trained.codec.decode(without_breaths(roll), TEMPO) if roll.any() else Song([], [], [], [])
+        trained.codec.decode(without_breaths(roll), TEMPO) if roll.any() else silence
         for roll in rolls
     ]
 
