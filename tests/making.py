@@ -1,4 +1,4 @@
-"""Songs for tests: drawn by chance, or made up by hypothesis."""
+"""Songs for tests: drawn at random, or by hypothesis."""
 
 import numpy as np
 from hypothesis import strategies as st

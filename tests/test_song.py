@@ -1,7 +1,9 @@
+import errno
 import io
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import mido
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import songs
 
+from symphony.errors import FileError, RequestError
 from symphony.midi import LARGEST_FILE
 from symphony.song import Song, SongError
 
@@ -147,22 +150,22 @@ def test_the_pedal_worked_by_hand():
     # ends it there; the E released before the pedal goes down is not held.
     song = Song([0.0, 1.5, 0.0], [1.0, 0.2, 0.4], [60, 60, 64], [80, 80, 80],
                 pedal=np.array([[0.5, 2.0]]))  # fmt: skip
-    heard = song.sustained()
-    assert dict(zip(zip(heard.onset, heard.pitch, strict=True), heard.end, strict=True)) == {
+    ringing = song.sustained()
+    assert dict(zip(zip(ringing.onset, ringing.pitch, strict=True), ringing.end, strict=True)) == {
         (0.0, 60): 1.5,
         (0.0, 64): 0.4,
         (1.5, 60): 2.0,
     }
-    assert len(heard.pedal) == 0
+    assert len(ringing.pedal) == 0
 
 
 @given(songs(), st.integers(0, 200), st.integers(1, 300))
 def test_the_pedal_never_shortens_and_twice_is_once(song, down, held):
     pedal = np.array([[down * 0.01, (down + held) * 0.01]])
     pressed = Song(song.onset, song.duration, song.pitch, song.velocity, pedal=pedal)
-    heard = pressed.sustained()
-    assert (heard.duration >= song.duration - 1e-12).all()
-    assert heard.sustained().equals(heard)
+    ringing = pressed.sustained()
+    assert (ringing.duration >= song.duration - 1e-12).all()
+    assert ringing.sustained().equals(ringing)
 
 
 @given(songs(), st.integers(-12, 12))
@@ -170,7 +173,7 @@ def test_transposing_there_and_back(song, semitones):
     if int(song.pitch.min()) + semitones >= 0 and int(song.pitch.max()) + semitones <= 127:
         assert song.transposed(semitones).transposed(-semitones).equals(song)
     else:
-        with pytest.raises(SongError, match="128 pitches"):
+        with pytest.raises(RequestError, match="128 pitches"):
             song.transposed(semitones)
 
 
@@ -191,7 +194,7 @@ def test_slices_know_their_quarters_and_pedal():
     assert cut.duration_quarters.tolist() == [2, 1]  # the last is cut in half
     assert cut.tempo.tolist() == [[0, 120]]
     assert cut.pedal.tolist() == [[0, 1.5]]
-    with pytest.raises(SongError, match="slice runs"):
+    with pytest.raises(RequestError, match="slice runs"):
         song.slice(2, 2)
 
 
@@ -200,8 +203,28 @@ def test_joining_puts_songs_one_after_another():
     both = Song.join([song, song], gap=0.5)
     assert both.onset.tolist() == [0, 0.5, 1.5, 2.0]
     assert both.onset_quarters.tolist() == [0, 1, 3, 4]
-    with pytest.raises(SongError, match="nothing to join"):
+    with pytest.raises(RequestError, match="nothing to join"):
         Song.join([])
+
+
+def test_midi_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "x.mid"
+    song = Song([0], [1], [60], [80])
+    assert song.to_midi(path) == path.read_bytes()
+
+    def full(self, data):
+        with self.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(FileError, match=r"x\.mid can't be written: No space left on device\."):
+        song.transposed(1).to_midi(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileError, match="can't be written: No such file"):
+        song.to_midi(tmp_path / "none" / "x.mid")
 
 
 @pytest.mark.parametrize(
@@ -213,8 +236,10 @@ def test_what_is_not_midi_is_refused(data):
 
 
 def test_a_missing_and_a_huge_file_are_refused(tmp_path):
-    with pytest.raises(SongError, match="no file"):
+    with pytest.raises(FileError, match="no file"):
         Song.from_midi(tmp_path / "none.mid")
+    with pytest.raises(FileError, match="can't be read: Is a directory"):
+        Song.from_midi(tmp_path)
     huge = tmp_path / "huge.mid"
     with huge.open("wb") as file:
         file.write(b"MThd")

@@ -1,9 +1,21 @@
-"""What the library raises on bad input."""
+"""What the library raises on purpose: three kinds, each saying what one does about it.
+
+All are :class:`SymphonyError`, so that the command line can show their sentence and let anything
+else through as the bug it is.
+"""
 
 
 class SymphonyError(ValueError):
-    """Something given can't be used; the message says what and why in a sentence.
+    """Something can't be done; the message says what and why in a sentence."""
 
-    Every error the library raises on purpose is one of these, so that the command line can
-    show its sentence and let anything else through as the bug it is.
-    """
+
+class RequestError(SymphonyError):
+    """What was asked for doesn't exist or can't be done: ask for something else."""
+
+
+class SongError(SymphonyError):
+    """Music that can't be used: give other music, or mend it."""
+
+
+class FileError(SymphonyError):
+    """A file is missing, broken or can't be written: bring, remove or make room, and try again."""

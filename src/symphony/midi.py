@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float64
 
-from symphony.errors import SymphonyError
+from symphony.errors import FileError, SongError
+from symphony.files import sentence
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -24,10 +25,6 @@ LONGEST_SONG = 24 * 3600.0  # seconds
 TICKS_PER_QUARTER = 960
 SHORTEST_NOTE = 0.001  # seconds: a zero-length note still sounds, so it is given this long
 GRID = 48  # divisions of a quarter note: holds triplets, sextuplets and 64ths
-
-
-class SongError(SymphonyError):
-    """Music that can't be used; the message says why in a sentence."""
 
 
 def quarters_at(
@@ -49,6 +46,7 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     a recorded performance has ticks too, but they count no beat.
 
     Raises:
+        FileError: there is no such file, or it can't be read.
         SongError: not MIDI, cut short, too large, or without a note.
     """
     import symusic
@@ -56,16 +54,15 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     label, data = "these bytes", file
     if not isinstance(data, bytes):
         label = str(os.path.basename(file))  # noqa: PTH119 - pathlib takes ten times as long
-        try:
-            # Asking for the limit would set aside 10 MB for every small file. A pipe has no size,
-            # and gives its bytes a few at a time: only there a buffer helps.
-            size = os.stat(file).st_size  # noqa: PTH116
-            with open(file, "rb", buffering=0 if size else -1) as opened:  # noqa: PTH123
-                data = opened.read(min(size or LARGEST_FILE, LARGEST_FILE) + 1)
-        except FileNotFoundError:
-            raise SongError(f"There is no file {file!s}.") from None
-        except OSError as error:
-            raise SongError(f"{file!s} can't be read: {error.strerror}.") from None
+        with sentence(f"{file!s} can't be read"):
+            try:
+                # Asking for the limit would set aside 10 MB for every small file. A pipe has no
+                # size, and gives its bytes a few at a time: only there a buffer helps.
+                size = os.stat(file).st_size  # noqa: PTH116
+                with open(file, "rb", buffering=0 if size else -1) as opened:  # noqa: PTH123
+                    data = opened.read(min(size or LARGEST_FILE, LARGEST_FILE) + 1)
+            except FileNotFoundError:
+                raise FileError(f"There is no file {file!s}.") from None
     if len(data) > LARGEST_FILE:
         raise SongError(f"{label} is larger than {LARGEST_FILE / 1e6:.0f} MB: not a piano piece.")
     if data[:4] != b"MThd":

@@ -13,16 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float64, UInt8
 
-from symphony.midi import (
-    SHORTEST_NOTE,
-    SongError,
-    pretty_midi_notes,
-    quarters_at,
-    read_notes,
-    write_notes,
-)
+from symphony.errors import RequestError, SongError
+from symphony.files import written
+from symphony.midi import SHORTEST_NOTE, pretty_midi_notes, quarters_at, read_notes, write_notes
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -165,10 +160,16 @@ class Song:
         return replace(self, name=name, source=self.source if source is None else source)
 
     def transposed(self, semitones: int) -> Song:
-        """Every note moved by ``semitones``; SongError where one would leave the keyboard."""
+        """Every note moved by ``semitones``.
+
+        Raises:
+            RequestError: a note would leave the 128 pitches.
+        """
         pitch = self.pitch.astype(np.int64) + semitones
         if len(self) and not 0 <= pitch.min() <= pitch.max() <= 127:
-            raise SongError(f"Moved by {semitones} semitones, this song leaves MIDI's 128 pitches.")
+            raise RequestError(
+                f"Moved by {semitones} semitones, this song leaves MIDI's 128 pitches."
+            )
         return replace(self, pitch=pitch, abc=None if semitones else self.abc)
 
     def quarters_at(self, seconds: Float64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
@@ -176,9 +177,15 @@ class Song:
         return quarters_at(self.tempo, seconds)
 
     def slice(self, start: float, end: float) -> Song:
-        """The notes that begin in [start, end) seconds, cut off at ``end``, from time 0."""
+        """The notes that begin in [start, end) seconds, cut off at ``end``, from time 0.
+
+        Raises:
+            RequestError: times that hold no stretch of the song.
+        """
         if not 0 <= start < end:
-            raise SongError(f"A slice runs from 0 s or later to a later time, not {start}-{end} s.")
+            raise RequestError(
+                f"A slice runs from 0 s or later to a later time, not {start}-{end} s."
+            )
         inside = (self.onset >= start) & (self.onset < end)
         onset = self.onset[inside]
         duration = np.minimum(self.duration[inside], end - onset)
@@ -202,6 +209,25 @@ class Song:
             abc=None,
             **quarters,
         )
+
+    def select(self, keep: Bool[np.ndarray, " n"]) -> Song:
+        """The notes where ``keep`` is true; tempo, pedal and name stay."""
+        columns: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[keep]
+            for name in COLUMNS
+        }
+        return replace(self, **columns, abc=None)
+
+    def with_notes(self, other: Song) -> Song:
+        """The notes of both, at the times they have; the rest stays this song's.
+
+        Quarter notes are kept where both songs know them.
+        """
+        columns: dict[str, Any] = {}
+        for name in COLUMNS:
+            pair = getattr(self, name), getattr(other, name)
+            columns[name] = None if any(a is None for a in pair) else np.concatenate(pair)
+        return replace(self, **columns, abc=None)
 
     def sustained(self) -> Song:
         """Durations as they sound: notes held by the sustain pedal ring until it is lifted.
@@ -228,9 +254,13 @@ class Song:
 
     @staticmethod
     def join(songs: Sequence[Song], gap: float = 0.0) -> Song:
-        """Songs one after another with ``gap`` seconds of rest between."""
+        """Songs one after another with ``gap`` seconds of rest between.
+
+        Raises:
+            RequestError: no song.
+        """
         if not songs:
-            raise SongError("There is nothing to join: give at least one song.")
+            raise RequestError("There is nothing to join: give at least one song.")
         starts = np.cumsum([0.0] + [s.seconds + gap for s in songs])[:-1]
         tempo = np.vstack(
             [s.tempo + np.array([at, 0.0]) for s, at in zip(songs, starts, strict=True)]
@@ -264,6 +294,7 @@ class Song:
         the onsets sit on a beat: see :func:`symphony.midi.read_notes`.
 
         Raises:
+            FileError: there is no such file, or it can't be read.
             SongError: not MIDI, cut short, too large, or without a note.
         """
         # os.path, for pathlib takes a tenth of the time that reading the notes does.
@@ -276,7 +307,11 @@ class Song:
         return song
 
     def to_midi(self, path: str | Path | None = None) -> bytes:
-        """MIDI bytes, written to ``path`` when given; times are kept to about half a ms."""
+        """MIDI bytes, written to ``path`` when given; times are kept to about half a ms.
+
+        Raises:
+            FileError: nothing can be written there; an earlier file stays as it was.
+        """
         data = write_notes(
             onset=self.onset,
             duration=self.duration,
@@ -286,12 +321,17 @@ class Song:
             pedal=self.pedal,
         )
         if path is not None:
-            Path(path).write_bytes(data)
+            with written(path) as partial:
+                partial.write_bytes(data)
         return data
 
     @classmethod
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI, name: str = "") -> Song:
-        """The notes of a ``pretty_midi.PrettyMIDI`` object, drums left out."""
+        """The notes of a ``pretty_midi.PrettyMIDI`` object, drums left out.
+
+        Raises:
+            SongError: it holds no notes.
+        """
         return cls(**pretty_midi_notes(midi), name=name)
 
     def to_pretty_midi(self) -> pretty_midi.PrettyMIDI:

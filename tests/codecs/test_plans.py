@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symphony.codecs import PRESETS, Plan, PlanError, key_histogram
+from symphony.codecs import PRESETS, Plan, scale_histogram
 from symphony.codecs.conditions import DENSITY, HISTOGRAM, PITCH
-from symphony.song import SongError
+from symphony.errors import RequestError
 
 levels = st.lists(st.floats(0, 9), min_size=1, max_size=5).map(tuple)
 
@@ -29,29 +29,29 @@ def test_there_and_back_and_two_keys():
 
 
 def test_keys():
-    assert np.flatnonzero(key_histogram("C major")).tolist() == [0, 2, 4, 5, 7, 9, 11]
-    assert np.flatnonzero(key_histogram("a minor")).tolist() == [0, 2, 4, 5, 7, 8, 9, 11]
-    assert np.array_equal(key_histogram("Bb major"), key_histogram("A# major"))
-    assert np.array_equal(key_histogram("F♯ minor"), np.roll(key_histogram("C minor"), 6))
-    assert key_histogram("D major").argmax() == 2
-    assert np.array_equal(key_histogram("G"), key_histogram("G major"))
+    assert np.flatnonzero(scale_histogram("C major")).tolist() == [0, 2, 4, 5, 7, 9, 11]
+    assert np.flatnonzero(scale_histogram("a minor")).tolist() == [0, 2, 4, 5, 7, 8, 9, 11]
+    assert np.array_equal(scale_histogram("Bb major"), scale_histogram("A# major"))
+    assert np.array_equal(scale_histogram("F♯ minor"), np.roll(scale_histogram("C minor"), 6))
+    assert scale_histogram("D major").argmax() == 2
+    assert np.array_equal(scale_histogram("G"), scale_histogram("G major"))
     for wrong in ("", "H major", "C dorian", "C major minor"):
-        with pytest.raises(SongError, match="There is no key"):
-            key_histogram(wrong)
+        with pytest.raises(RequestError, match="There is no key"):
+            scale_histogram(wrong)
 
 
 @given(levels, levels, st.floats(0.1, 100), st.lists(st.floats(0, 200), min_size=1, max_size=9))
-def test_a_plan_tells_one_level_at_a_time(pitch, density, seconds, times):
+def test_a_plan_holds_one_level_at_a_time(pitch, density, seconds, times):
     rows = Plan(pitch, density, (), seconds)(np.array(times))
     for group, points in ((PITCH, pitch), (DENSITY, density)):
         assert np.array_equal(rows[:, group].sum(axis=1), np.ones(len(times)))
-        told = rows[:, group].argmax(axis=1)
-        assert min(points) - 0.5 <= told.min() <= told.max() <= max(points) + 0.5
+        level = rows[:, group].argmax(axis=1)
+        assert min(points) - 0.5 <= level.min() <= level.max() <= max(points) + 0.5
 
 
 @pytest.mark.parametrize("text", ["", "high", "10", "-1", "nan", "inf", "8:", "8;2"])
 def test_levels_that_say_nothing_are_refused(text):
-    with pytest.raises(PlanError, match="pitch"):
+    with pytest.raises(RequestError, match="pitch"):
         Plan.of(pitch=text)
 
 
@@ -68,12 +68,12 @@ def test_levels_that_say_nothing_are_refused(text):
     ],
 )
 def test_histograms_that_no_music_has_are_refused(shares, why):
-    with pytest.raises(PlanError, match=why):
+    with pytest.raises(RequestError, match=why):
         Plan(histograms=(shares,))
 
 
 def test_a_piece_without_end_is_refused():
-    with pytest.raises(PlanError, match="finite time"):
+    with pytest.raises(RequestError, match="finite time"):
         Plan(seconds=float("inf"))
 
 

@@ -6,7 +6,7 @@ from making import random_song, songs
 
 from symphony.evaluation import Originality, OriginalityIndex
 from symphony.evaluation.onsets import onsets
-from symphony.evaluation.originality import clock, percentile_of
+from symphony.evaluation.originality import clock_span, percentile_of
 from symphony.song import Song
 
 
@@ -22,7 +22,7 @@ def naive_longest(a, b):
 
 
 def walk(seed, notes=40):
-    """A melody of few intervals, so that runs of all lengths occur by chance."""
+    """A melody of few intervals, so that runs of all lengths occur."""
     rng = np.random.default_rng(seed)
     pitch = 60 + np.cumsum(rng.integers(-1, 2, notes))
     return Song(np.arange(notes) * 0.25, np.full(notes, 0.2), pitch, [80] * notes, name=f"{seed}")
@@ -166,7 +166,7 @@ def test_percentiles_count_ties_half():
 
 
 def test_clock():
-    assert clock((59.9, 65.0)) == "0:59-1:05"
+    assert clock_span((59.9, 65.0)) == "0:59-1:05"
 
 
 def test_the_corpus_knows_its_own_and_not_the_unseen(chorales):

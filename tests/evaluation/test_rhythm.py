@@ -12,11 +12,11 @@ def notes(onsets):
     )
 
 
-def test_a_machine_keeps_the_clearest_pulse_and_chance_hardly_any():
-    chance = np.random.default_rng(0).uniform(0, 60, 240)
+def test_a_machine_keeps_the_clearest_pulse_and_random_notes_hardly_any():
+    random = np.random.default_rng(0).uniform(0, 60, 240)
     steady = pulse_clarity(notes(np.arange(0, 60, 0.25)))
     assert steady > 0.95
-    assert pulse_clarity(notes(chance)) < 0.5 * steady
+    assert pulse_clarity(notes(random)) < 0.5 * steady
 
 
 def test_a_wavering_hand_is_less_clear_than_a_steady_one():

@@ -8,6 +8,7 @@ from making import random_song
 from scipy import linalg
 from scipy.stats import norm
 
+from symphony.errors import RequestError, SongError
 from symphony.evaluation import (
     bleu,
     distinct,
@@ -17,12 +18,9 @@ from symphony.evaluation import (
     overlap_of,
     pairwise_diversity,
     principal_components,
-    two_sample_accuracy,
+    two_sample_logistic,
 )
-from symphony.evaluation.bleu_score import BleuError
-from symphony.evaluation.frechet import FrechetError
-from symphony.evaluation.overlap import OverlapError, overlapping_area
-from symphony.evaluation.two_sample import TwoSampleError
+from symphony.evaluation.overlap import overlapping_area
 from symphony.song import Song
 
 SONGS = [random_song(seed, notes=60) for seed in range(12)]
@@ -67,9 +65,9 @@ def test_a_set_is_like_its_other_half_and_not_like_other_music():
     alike = overlap_of(SONGS[:6], SONGS[6:])
     other = overlap_of([line(*[60] * 20, i) for i in range(6)], SONGS[6:])
     assert alike["pitch range"].area > other["pitch range"].area
-    with pytest.raises(OverlapError, match="at least three pieces"):
+    with pytest.raises(RequestError, match="at least three pieces"):
         overlap_of(SONGS[:2], SONGS)
-    with pytest.raises(OverlapError, match="no features"):
+    with pytest.raises(SongError, match="no features"):
         features(Song([], [], [], []))
 
 
@@ -80,7 +78,7 @@ def test_bleu_of_copies_and_strangers():
     assert bleu([line(60, 62, 64, 1)], [line(60, 62, 64, 65)], order=3) == pytest.approx(
         (3 / 4 * 2 / 3 * 1 / 2) ** (1 / 3)
     )
-    with pytest.raises(BleuError):
+    with pytest.raises(RequestError):
         bleu([], SONGS)
 
 
@@ -93,10 +91,10 @@ def chords(*words):
 
 def test_precisions_of_chords_worked_by_hand():
     c, f, g, a = (60, 64), (65,), (67,), (69, 72)
-    meant = chords(c, f, g, c, f, g, a)
-    assert ngram_precisions([meant], [meant]) == {"2": 1, "3": 1, "4": 1, "5": 1, "bleu": 1}
+    target = chords(c, f, g, c, f, g, a)
+    assert ngram_precisions([target], [target]) == {"2": 1, "3": 1, "4": 1, "5": 1, "bleu": 1}
     # c f g c f a ends wrong: 4 of 5 pairs are right, 3 of 4 triples, 2 of 3 fours, 1 of 2 fives
-    found = ngram_precisions([chords(c, f, g, c, f, a)], [meant])
+    found = ngram_precisions([chords(c, f, g, c, f, a)], [target])
     assert found == pytest.approx(
         {
             "2": 4 / 5,
@@ -106,11 +104,11 @@ def test_precisions_of_chords_worked_by_hand():
             "bleu": (4 / 5 * 3 / 4 * 2 / 3 / 2) ** 0.25,
         }
     )
-    # clipped: f g occurs twice in what was meant, three times here
-    assert ngram_precisions([chords(f, g, f, g, f, g)], [meant])["2"] == pytest.approx(2 / 5)
-    assert ngram_precisions([chords(g, g)], [meant])["bleu"] == 0
-    with pytest.raises(BleuError, match="reference for each"):
-        ngram_precisions([meant], [])
+    # clipped: f g occurs twice in the target, three times here
+    assert ngram_precisions([chords(f, g, f, g, f, g)], [target])["2"] == pytest.approx(2 / 5)
+    assert ngram_precisions([chords(g, g)], [target])["bleu"] == 0
+    with pytest.raises(RequestError, match="reference for each"):
+        ngram_precisions([target], [])
 
 
 def test_the_reports_bleu_is_the_mean_of_its_own_precisions():
@@ -133,19 +131,19 @@ def test_one_piece_again_and_again_has_no_diversity():
     assert np.isnan(pairwise_diversity(SONGS[:1]))
 
 
-def test_a_classifier_tells_what_can_be_told():
+def test_a_classifier_separates_what_can_be_separated():
     rng = np.random.default_rng(0)
     real = rng.normal(size=(100, 5))
-    same = two_sample_accuracy(rng.normal(size=(100, 5)), real)
+    same = two_sample_logistic(rng.normal(size=(100, 5)), real)
     assert same.estimate == pytest.approx(0.5, abs=4 * np.sqrt(0.25 / 200))
     assert same.low < 0.5 < same.high
-    assert two_sample_accuracy(real + 20, real).estimate == 1
-    few = two_sample_accuracy(rng.normal(size=(10, 5)), real)  # a lazy classifier says "real"
+    assert two_sample_logistic(real + 20, real).estimate == 1
+    few = two_sample_logistic(rng.normal(size=(10, 5)), real)  # a lazy classifier says "real"
     assert few.estimate < 0.9
-    with pytest.raises(TwoSampleError, match="5 pieces on each side"):
-        two_sample_accuracy(real[:3], real)
-    with pytest.raises(TwoSampleError, match="finite"):
-        two_sample_accuracy(real + np.nan, real)
+    with pytest.raises(RequestError, match="5 pieces on each side"):
+        two_sample_logistic(real[:3], real)
+    with pytest.raises(RequestError, match="finite"):
+        two_sample_logistic(real + np.nan, real)
 
 
 @settings(max_examples=20)
@@ -166,14 +164,29 @@ def test_frechet_in_one_dimension_worked_by_hand():
     # Means 0 and 3, deviations 1 and 2: (3 - 0)^2 + (2 - 1)^2.
     a = np.array([[-1.0], [0.0], [1.0]])
     assert frechet_distance(a, 2 * a + 3) == pytest.approx(10)
-    with pytest.raises(FrechetError, match="one width"):
+    with pytest.raises(RequestError, match="one width"):
         frechet_distance(a, np.ones((3, 2)))
-    with pytest.raises(FrechetError, match="finite"):
+    with pytest.raises(RequestError, match="finite"):
         frechet_distance(a, a + np.inf)
 
 
 def test_components_hold_the_largest_variance():
     rows = np.random.default_rng(0).normal(size=(50, 4)) * [10, 1, 0.1, 0.01]
-    mean, directions = principal_components(rows, 2)
+    mean, directions, explained = principal_components(rows, 2)
     assert directions.T @ directions == pytest.approx(np.eye(2), abs=1e-9)
-    assert ((rows - mean) @ directions).var(axis=0).sum() > 0.999 * rows.var(axis=0).sum()
+    projected = ((rows - mean) @ directions).var(axis=0)
+    assert explained == pytest.approx(projected / rows.var(axis=0).sum())
+    assert explained[0] > 0.9 > 0.1 > explained[1]
+
+
+def test_components_worked_by_hand():
+    # Deviations (3, 0), (-3, 0), (0, 1), (0, -1): variance 18 along x, 2 along y.
+    rows = np.array([[4.0, 5.0], [-2.0, 5.0], [1.0, 6.0], [1.0, 4.0]])
+    found = principal_components(rows, 5)  # there are only two
+    assert found.mean.tolist() == [1, 5]
+    assert np.abs(found.directions) == pytest.approx(np.eye(2))
+    assert found.explained == pytest.approx([0.9, 0.1])
+    assert principal_components(np.ones((3, 2)), 1).explained.tolist() == [0]
+    for rows, count in ((np.ones((0, 2)), 1), (np.ones((3, 2)), 0), (np.full((3, 2), np.nan), 1)):
+        with pytest.raises(RequestError, match="finite numbers"):
+            principal_components(rows, count)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from symphony.rendering import RenderingError, mp3_bytes, sound_seconds, synthesize, write_audio
+from symphony.errors import FileError, RequestError, SongError
 from symphony.rendering import audio as audio_module
+from symphony.rendering import mp3_bytes, sound_seconds, synthesize, write_audio
 from symphony.rendering.audio import PEAK, TAIL
 from symphony.song import Song
 
@@ -115,31 +116,31 @@ def test_fading_out_ends_in_silence():
 
 def test_songs_that_cannot_be_heard_are_refused():
     empty = Song(*(np.empty(0) for _ in range(2)), *(np.empty(0, np.uint8) for _ in range(2)))
-    with pytest.raises(RenderingError, match="no notes"):
+    with pytest.raises(SongError, match="no notes"):
         synthesize(empty)
-    with pytest.raises(RenderingError, match="no notes"):
+    with pytest.raises(SongError, match="no notes"):
         mp3_bytes(empty)
     long = song((0.0, 1.0, 60, 90), (2000.0, 1.0, 60, 90))
-    with pytest.raises(RenderingError, match="33 minutes"):
+    with pytest.raises(RequestError, match="33 minutes"):
         synthesize(long)
-    with pytest.raises(RenderingError, match="300 minutes"):
+    with pytest.raises(RequestError, match="300 minutes"):
         mp3_bytes(song((18000.0, 1.0, 60, 90)))
-    with pytest.raises(RenderingError, match="samples a second"):
+    with pytest.raises(RequestError, match="samples a second"):
         synthesize(A4, 44)
 
 
 def test_a_silent_instrument_is_said_not_written(monkeypatch, tmp_path):
     monkeypatch.setattr(audio_module, "tone", lambda pitch, rate, s: np.zeros(int(rate * s)))
-    with pytest.raises(RenderingError, match="silent"):
+    with pytest.raises(SongError, match="silent"):
         synthesize(A4, RATE)
-    with pytest.raises(RenderingError, match="silent"):
+    with pytest.raises(SongError, match="silent"):
         mp3_bytes(A4)
 
 
 def test_other_suffixes_and_places_are_refused(tmp_path):
-    with pytest.raises(RenderingError, match=r"\.mp3 or \.wav"):
+    with pytest.raises(RequestError, match=r"\.mp3 or \.wav"):
         write_audio(A4, tmp_path / "x.ogg")
-    with pytest.raises(RenderingError, match="can't be written"):
+    with pytest.raises(FileError, match="can't be written"):
         write_audio(A4, tmp_path / "missing" / "x.mp3")
-    with pytest.raises(RenderingError, match="compression"):
+    with pytest.raises(RequestError, match="compression"):
         mp3_bytes(A4, compression=2)

@@ -4,7 +4,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from symphony.rendering import RenderingError, notation
+from symphony.errors import RequestError, SongError
+from symphony.rendering import notation
 from symphony.song import Song
 
 TUNE = """X:1
@@ -88,13 +89,13 @@ def test_the_same_music_gives_the_same_drawing_and_another_other_ids():
 
 
 def test_what_cannot_be_engraved(tmp_path):
-    with pytest.raises(RenderingError, match="no notes"):
+    with pytest.raises(SongError, match="no notes"):
         notation(Song([], [], [], []))
-    with pytest.raises(RenderingError, match="from str"):
+    with pytest.raises(RequestError, match="from str"):
         notation("C D E")
-    with pytest.raises(RenderingError, match="at least one measure"):
+    with pytest.raises(RequestError, match="at least one measure"):
         notation(written(), measures=0)
-    with pytest.raises(RenderingError, match="performance"):
+    with pytest.raises(SongError, match="performance"):
         notation(Song([0.0], [1.0], [60], [64]))
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from symphony.errors import RequestError, SongError
 from symphony.evaluation.index import Match
 from symphony.evaluation.originality import OriginalityReport
-from symphony.rendering import RenderingError, player, players
+from symphony.rendering import player, players
 from symphony.rendering.audio import TAIL
 from symphony.song import Song
 
@@ -51,10 +52,10 @@ def strokes(html, kind):
 
 
 def test_the_sound_inside_is_the_excerpt():
-    made = player(LONG, seconds=10)
-    sound, rate = audio(made.html)
+    shown = player(LONG, seconds=10)
+    sound, rate = audio(shown.html)
     assert len(sound) / rate == pytest.approx(10 + TAIL, abs=0.2)
-    assert made.seconds == pytest.approx(10 + TAIL, abs=0.1)
+    assert shown.seconds == pytest.approx(10 + TAIL, abs=0.1)
     assert np.sqrt(np.mean(sound**2)) > 0.02
     assert np.abs(sound).max() < 1
 
@@ -73,17 +74,17 @@ def test_the_roll_has_every_note_of_the_excerpt_in_its_place():
 
 
 def test_sizes_hold():
-    made = player(LONG, seconds=20)
-    assert len(made.html) < 140_000
-    assert len(re.search(r"<svg.*?</svg>", made.html, flags=re.S)[0]) < 12_000
-    assert len(made.html) - len(made.figure) < 8_000
+    shown = player(LONG, seconds=20)
+    assert len(shown.html) < 140_000
+    assert len(re.search(r"<svg.*?</svg>", shown.html, flags=re.S)[0]) < 12_000
+    assert len(shown.html) - len(shown.figure) < 8_000
 
 
 def test_nothing_is_asked_of_another_host_and_ids_repeat():
     one, same, other = (player(LONG, seconds=s, originality="all mine") for s in (3, 3, 4))
     assert not re.search(r"(https?:)?//\w", re.sub(r"base64,[^\"]+", "", one.html))
     assert one.html == same.html
-    ids = [re.search(r'id="([^"]+)"', made.html)[1] for made in (one, other)]
+    ids = [re.search(r'id="([^"]+)"', shown.html)[1] for shown in (one, other)]
     assert ids[0] != ids[1]
 
 
@@ -115,15 +116,15 @@ def test_a_copy_is_said_in_words_and_marked_in_the_roll():
 
 
 @pytest.mark.parametrize(
-    ("made", "sign"),
+    ("report", "sign"),
     [
         (report(5, range(20)), "nothing unusual"),
         (report(9, range(20), unseen=[3] * 19 + [9]), "much shared"),
         (report(0), "nothing shared"),
     ],
 )
-def test_the_sign_follows_the_report(made, sign):
-    html = player(LONG, seconds=5, originality=made).html
+def test_the_sign_follows_the_report(report, sign):
+    html = player(LONG, seconds=5, originality=report).html
     assert re.search(r"<b class=.sp-\w+.>([^<]+)</b>", html)[1] == sign
     assert bool(strokes(html, "sp-copied")) == (sign == "much shared")
 
@@ -143,16 +144,16 @@ def test_the_axis_counts_in_the_songs_own_time():
 
 def test_the_whole_song_plays_without_seconds():
     short = LONG.slice(0, 6)
-    made = player(short, title="Short")
-    assert made.seconds == pytest.approx(short.seconds + TAIL)
-    assert len(strokes(made.html, "sp-notes")) == len(short)
+    shown = player(short, title="Short")
+    assert shown.seconds == pytest.approx(short.seconds + TAIL)
+    assert len(strokes(shown.html, "sp-notes")) == len(short)
 
 
 def test_a_grid_shares_one_script():
     grid = players([player(LONG, seconds=2), player(LONG, seconds=3)])
     assert grid.html.count("<figure") == 2
     assert grid.html.count("<script") == grid.html.count("<style") == 1
-    with pytest.raises(RenderingError, match="at least one"):
+    with pytest.raises(RequestError, match="at least one"):
         players([])
 
 
@@ -160,10 +161,12 @@ def test_a_grid_shares_one_script():
     "times", [{"seconds": 0}, {"seconds": -1}, {"start": -1}, {"seconds": float("nan")}]
 )
 def test_times_that_make_no_excerpt(times):
-    with pytest.raises(RenderingError, match="excerpt"):
+    with pytest.raises(RequestError, match="excerpt"):
         player(LONG, **times)
 
 
 def test_an_excerpt_without_notes():
-    with pytest.raises(RenderingError, match="no notes between 1:40 and 1:45"):
+    with pytest.raises(RequestError, match="no notes between 1:40 and 1:45"):
         player(LONG, start=100, seconds=5)
+    with pytest.raises(SongError, match="nothing to hear"):
+        player(Song([], [], [], []))

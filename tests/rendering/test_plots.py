@@ -8,8 +8,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import ConnectionPatch
 
+from symphony.errors import RequestError, SongError
 from symphony.rendering import (
-    RenderingError,
     clock,
     describe,
     filmstrip,
@@ -89,12 +89,12 @@ def test_it_draws_on_the_axes_given():
 
 @pytest.mark.parametrize("window", [(3.0, 3.0), (-1.0, 3.0), (5.0, 2.0), (0.0, float("nan"))])
 def test_windows_that_are_none(window):
-    with pytest.raises(RenderingError, match="window"):
+    with pytest.raises(RequestError, match="window"):
         piano_roll(SCALE, seconds=window)
 
 
 def test_an_empty_song_is_refused():
-    with pytest.raises(RenderingError, match="no notes"):
+    with pytest.raises(SongError, match="no notes"):
         piano_roll(song([], []))
 
 
@@ -138,9 +138,9 @@ def test_overlap_brackets_the_passage_with_its_times():
 
 
 def test_overlap_refuses_a_match_of_other_songs():
-    with pytest.raises(RenderingError, match="marks note 40"):
+    with pytest.raises(RequestError, match="marks note 40"):
         overlap(SCALE, PIECE, match([2, 40], [1, 2]))
-    with pytest.raises(RenderingError, match="two axes"):
+    with pytest.raises(RequestError, match="two axes"):
         overlap(SCALE, PIECE, match([2], [2]), axes=plt.subplots(1, 3)[1])
 
 
@@ -153,9 +153,9 @@ def test_filmstrip_shares_time_and_pitch():
     assert silence.get_title(loc="left") == "silence"
     assert silence.get_xlim() == (0.0, SCALE.seconds)
     assert len(filmstrip([song([], [])])) == 1
-    with pytest.raises(RenderingError, match="at least one"):
+    with pytest.raises(RequestError, match="at least one"):
         filmstrip([])
-    with pytest.raises(RenderingError, match="2 titles"):
+    with pytest.raises(RequestError, match="2 titles"):
         filmstrip([SCALE, PIECE], titles=["a"])
 
 

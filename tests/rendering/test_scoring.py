@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symphony.rendering import RenderingError
+from symphony.errors import RequestError, SongError
 from symphony.rendering.scoring import piano_score, quantized, voices
 from symphony.song import Song
 
@@ -112,12 +112,12 @@ def test_spelling_never_changes_the_sound(pitch):
 
 def test_what_cannot_be_written():
     performance = Song([0.0], [1.0], [60], [64], name="Live")
-    with pytest.raises(RenderingError, match=r"Live is a performance.*piano_roll"):
+    with pytest.raises(SongError, match=r"Live is a performance.*piano_roll"):
         piano_score(performance, 8, "4/4", 0.0)
     tune = written([(0, 1, 60)])
-    with pytest.raises(RenderingError, match="not a time signature"):
+    with pytest.raises(RequestError, match="not a time signature"):
         piano_score(tune, 8, "waltz", 0.0)
-    with pytest.raises(RenderingError, match="pickup"):
+    with pytest.raises(RequestError, match="pickup"):
         piano_score(tune, 8, "3/4", 3.0)
-    with pytest.raises(RenderingError, match="more than 400 measures"):
+    with pytest.raises(RequestError, match="more than 400 measures"):
         piano_score(written([(0, 1, 60), (5000, 1, 60)]), None, "4/4", 0.0)

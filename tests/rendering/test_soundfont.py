@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from symphony.rendering import RenderingError, soundfont
+from symphony.errors import FileError
+from symphony.rendering import soundfont
 
 RATE = 44_100
 
@@ -64,11 +65,11 @@ def another_font(monkeypatch, tmp_path):
 )
 def test_a_broken_soundfont_is_said(another_font, length, words):
     another_font(soundfont.soundfont_path().read_bytes()[:length])
-    with pytest.raises(RenderingError, match=words):
+    with pytest.raises(FileError, match=words):
         soundfont.piano()
 
 
 def test_a_missing_soundfont_is_said(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(RenderingError, match="pip install pretty_midi"):
+    with pytest.raises(FileError, match="pip install pretty_midi"):
         soundfont.soundfont_path()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int16
 
-from symphony.song import Song, SongError
+from symphony.errors import RequestError, SongError
+from symphony.song import Song
 
 CHARACTERS = "\n" + "".join(chr(i) for i in range(32, 127))  # printable ASCII and the line's end
 _HEADER = re.compile(r"^(?:[A-Za-z]:|%)")
@@ -17,7 +17,7 @@ _HEADER = re.compile(r"^(?:[A-Za-z]:|%)")
 
 @dataclass(frozen=True)
 class AbcCodec:
-    """Characters of a tune's body. Decoding gives ABC text, for only a reader makes it a song.
+    """Characters of a tune's body. Decoding gives ABC text, not a song: that takes an ABC reader.
 
     Comments and header lines before the music are left out; a change of key or meter within the
     music stays. Characters outside ASCII become a blank.
@@ -31,13 +31,9 @@ class AbcCodec:
     key: str = "C"
 
     @property
-    def vocabulary(self) -> int:
+    def vocab_size(self) -> int:
         """96 characters."""
         return len(CHARACTERS)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The codec as JSON, for a card."""
-        return {"name": "abc", **asdict(self)}
 
     def encode(self, song: Song) -> Int16[np.ndarray, " t"]:
         """The characters of the tune's body.
@@ -57,11 +53,11 @@ class AbcCodec:
         """A whole tune as ABC text.
 
         Raises:
-            SongError: a token outside the 96 characters.
+            RequestError: a token outside the 96 characters.
         """
         tokens = np.asarray(tokens, dtype=np.int64).reshape(-1)
-        if len(tokens) and not 0 <= tokens.min() <= tokens.max() < self.vocabulary:
-            raise SongError(f"ABC characters are numbers from 0 to {self.vocabulary - 1}.")
+        if len(tokens) and not 0 <= tokens.min() <= tokens.max() < self.vocab_size:
+            raise RequestError(f"ABC characters are numbers from 0 to {self.vocab_size - 1}.")
         body = "".join(CHARACTERS[token] for token in tokens)
         head = f"X:1\nT:{title}\nM:{self.meter}\nL:{self.length}\nK:{self.key}\n"
         return head + body.strip("\n") + "\n"

@@ -1,4 +1,4 @@
-"""What a conditional model is told: register, density, pitch classes (chapter 3).
+"""The condition of a conditional model: register, density, pitch classes (chapter 3).
 
 The original project gave its Char-RNN 32 numbers a step, measured on 50 events around the one to
 predict. So does this codec, with the window centred (as there) or wholly in the past.
@@ -6,17 +6,16 @@ predict. So does this codec, with the window centred (as there) or wholly in the
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Int
 
 from symphony.codecs.events import NOTE_OFF, SHIFT, STEP, VELOCITY
-from symphony.song import SongError
+from symphony.errors import RequestError
 
 PITCH, DENSITY, HISTOGRAM = slice(0, 10), slice(10, 20), slice(20, 32)  # places in a row
-GROUPS = {"pitch": PITCH, "density": DENSITY, "histogram": HISTOGRAM}
 CONDITION = 32  # numbers in a row
 SHORTEST = 0.05  # seconds: a chord has a duration, too
 LEVELS = 10
@@ -29,14 +28,15 @@ class ConditionCodec:
     Attributes:
         window: how many events a row is measured on.
         past_only: the events before the one to predict; else as many before as after, which
-            tells the model something about the answer.
+            leaks something about the target.
         density: "rate" counts note-ons a second; "share" is the original's count of note-ons
             among all events, which hardly depends on how fast the notes come.
-        pitch_edges: nine mean MIDI pitches that part the ten levels of register.
-        density_edges: nine densities that part its ten levels.
+        pitch_edges: nine mean MIDI pitches that separate the ten levels of register.
+        density_edges: nine densities that separate its ten levels.
 
     Raises:
-        SongError: a window without events, or edges that aren't nine rising numbers.
+        RequestError: a window of fewer than two events, another kind of density, or edges that
+            aren't nine rising numbers.
     """
 
     window: int = 50
@@ -47,32 +47,28 @@ class ConditionCodec:
 
     def __post_init__(self) -> None:
         if self.window < 2 or self.density not in ("rate", "share"):
-            raise SongError(f"A condition is measured on at least two events, not {self}.")
+            raise RequestError(f"A condition is measured on at least two events, not {self}.")
         for edges in (self.pitch_edges, self.density_edges):
             if len(edges) != LEVELS - 1 or not np.all(np.diff(edges) >= 0):
-                raise SongError(f"Ten levels have nine rising edges, not {edges}.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The codec as JSON, for a recipe."""
-        return asdict(self)
+                raise RequestError(f"Ten levels have nine rising edges, not {edges}.")
 
     def rows(
-        self, tokens: Int[np.ndarray, "*batch t"], vocabulary: int
+        self, tokens: Int[np.ndarray, "*batch t"], bos: int
     ) -> Float32[np.ndarray, "*batch t 32"]:
-        """Row i is what may be told when symbol i is to be predicted.
+        """Row i is the condition under which symbol i is predicted.
 
-        A window ends where its song does. What a window can't tell is left at zero: the
-        register and the pitch classes of a window without note-ons, everything of an empty one.
+        A window ends where its song does. What a window leaves undefined is zero: the register
+        and the pitch classes of a window without note-ons, everything of an empty one.
 
         Args:
             tokens: events; the start symbol stands between songs and belongs to neither.
-            vocabulary: the codec's number of symbols, which is the start symbol.
+            bos: the start symbol, as in ``EventCodec.bos``.
         """
         tokens = np.asarray(tokens).astype(np.int64)
-        begin, end = self._windows(tokens == vocabulary)
+        begin, end = self._windows(tokens == bos)
         on = tokens < NOTE_OFF
         notes = self._within(on, begin, end)
-        events = self._within(tokens < vocabulary, begin, end)
+        events = self._within(tokens < bos, begin, end)
         height = self._within(np.where(on, tokens, 0), begin, end) / np.maximum(notes, 1)
         shift = np.where((tokens >= SHIFT) & (tokens < VELOCITY), tokens - SHIFT + 1, 0)
         seconds = np.maximum(self._within(shift, begin, end) * STEP, SHORTEST)
@@ -109,6 +105,25 @@ class ConditionCodec:
         total = np.cumsum(values, axis=-1)
         total = np.concatenate([np.zeros((*values.shape[:-1], 1), total.dtype), total], axis=-1)
         return np.take_along_axis(total, end, -1) - np.take_along_axis(total, begin, -1)
+
+
+@dataclass(frozen=True)
+class ConditionRows:
+    """The condition of each place of a stream, computed where it is asked for: rows[at] [..., 32].
+
+    All of them at once would take 128 bytes a symbol.
+    """
+
+    stream: np.ndarray
+    codec: ConditionCodec
+    bos: int
+
+    def __getitem__(self, at: Int[np.ndarray, "R T"]) -> Float32[np.ndarray, "R T 32"]:
+        reach = self.codec.window
+        beyond = at[:, :1] + np.arange(-reach, at.shape[1] + reach)
+        inside = np.clip(beyond, 0, len(self.stream) - 1)
+        symbols = np.where(inside == beyond, self.stream[inside], self.bos)
+        return self.codec.rows(symbols, self.bos)[:, reach : reach + at.shape[1]]
 
 
 # The report's own setting: five registers of ten semitones, and shares of note-ons in hundredths.

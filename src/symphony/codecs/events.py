@@ -6,13 +6,13 @@ the original project's seven velocities: 363 symbols. Explained in chapter 1.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int16
+from jaxtyping import Float64, Int, Int16
 
-from symphony.song import Song, SongError
+from symphony.errors import RequestError, SongError
+from symphony.song import Song
 
 NOTE_OFF, SHIFT, VELOCITY = 128, 256, 356  # where each kind begins; note on begins at 0
 SHIFTS = 100  # the longest single shift, in steps
@@ -27,7 +27,7 @@ class EventCodec:
 
     Symbols: 0-127 note on, 128-255 note off, 256-355 a shift of 1 to 100 steps of 10 ms, then
     the velocity classes. At one moment offs come before ons, low pitches before high; a
-    velocity is said only when it changes. A longer rest is several shifts.
+    velocity is written only when it changes. A longer rest is several shifts.
 
     The round trip is exact for songs whose times lie on the grid, whose notes last at least
     10 ms and don't overlap another of the same pitch, and whose velocities are the classes' own.
@@ -38,7 +38,7 @@ class EventCodec:
         pedal: whether notes ring while the sustain pedal holds them.
 
     Raises:
-        SongError: another number of velocity bins.
+        RequestError: another number of velocity bins.
     """
 
     velocity_bins: int = 7
@@ -46,16 +46,17 @@ class EventCodec:
 
     def __post_init__(self) -> None:
         if self.velocity_bins not in (7, 32):
-            raise SongError(f"Velocities come in 7 or 32 classes, not {self.velocity_bins}.")
+            raise RequestError(f"Velocities come in 7 or 32 classes, not {self.velocity_bins}.")
 
     @property
-    def vocabulary(self) -> int:
-        """How many symbols there are: 363, or 388 with 32 velocities."""
+    def vocab_size(self) -> int:
+        """How many symbols songs are written in: 363, or 388 with 32 velocities."""
         return VELOCITY + self.velocity_bins
 
-    def to_dict(self) -> dict[str, Any]:
-        """The codec as JSON, for a card."""
-        return {"name": "events", **asdict(self)}
+    @property
+    def bos(self) -> int:
+        """The start symbol (beginning of sequence), one past the last event: no song holds it."""
+        return self.vocab_size
 
     def velocity_class(self, velocity: np.ndarray) -> np.ndarray:
         """The class of each velocity from 1 to 127, counted from 0."""
@@ -95,9 +96,9 @@ class EventCodec:
 
         gap = np.diff(time, prepend=0)
         shifts = -(-gap // SHIFTS)  # rounded up: how many shift symbols cross this gap
-        said = np.flatnonzero(is_on)
+        ons = np.flatnonzero(is_on)
         changed = np.zeros(len(time), bool)
-        changed[said] = np.append(True, np.diff(loudness[said]) != 0)
+        changed[ons] = np.append(True, np.diff(loudness[ons]) != 0)
         end = np.cumsum(shifts + changed + 1)
         out = np.full(end[-1], SHIFT + SHIFTS - 1, np.int16)  # whole seconds, where not overwritten
         out[end - 1] = symbol
@@ -114,12 +115,13 @@ class EventCodec:
         A note left hanging ends with the stream, or after 8 s. Notes of no length are dropped.
 
         Raises:
-            SongError: a symbol outside the vocabulary, or no note at all.
+            RequestError: a symbol outside the vocabulary.
+            SongError: no note that sounds.
         """
         tokens = np.asarray(tokens, dtype=np.int64).reshape(-1)
-        if len(tokens) and not 0 <= tokens.min() <= tokens.max() < self.vocabulary:
-            raise SongError(
-                f"Events are numbers from 0 to {self.vocabulary - 1}; "
+        if len(tokens) and not 0 <= tokens.min() <= tokens.max() < self.vocab_size:
+            raise RequestError(
+                f"Events are numbers from 0 to {self.vocab_size - 1}; "
                 f"got {tokens.min()} to {tokens.max()}."
             )
         is_shift = (tokens >= SHIFT) & (tokens < VELOCITY)
@@ -148,13 +150,33 @@ class EventCodec:
             name=name,
         )
 
+    def transposed(
+        self, tokens: Int[np.ndarray, "*batch t"], semitones: Int[np.ndarray, "*batch"] | int
+    ) -> Int[np.ndarray, "*batch t"]:
+        """Each row of events moved by its own number of semitones, as a new array.
+
+        Note-ons and note-offs move, all else stays: what :meth:`encode` gives for the transposed
+        song, since notes of one moment keep their order. A row in which any note would leave the
+        128 pitches stays as it is.
+
+        Args:
+            tokens: events, the start symbol among them or not.
+            semitones: one number a row, or one for all; negative moves down.
+        """
+        tokens = np.asarray(tokens)
+        by = np.asarray(semitones, dtype=np.int64)[..., None]  # [..., 1]
+        is_note = tokens < SHIFT
+        pitch = tokens % NOTE_OFF + by  # meaningless where no note is
+        fits = ((pitch >= 0) & (pitch < NOTE_OFF) | ~is_note).all(axis=-1, keepdims=True)
+        return np.where(is_note & fits, tokens + by, tokens).astype(tokens.dtype)
+
     def seconds(self, tokens: np.ndarray) -> float:
         """How long a stream of events lasts."""
         return float(self.symbol_seconds()[np.asarray(tokens)].sum())
 
     def symbol_seconds(self) -> Float64[np.ndarray, " v+1"]:
         """How far each symbol moves time on, in seconds; the start symbol stands last."""
-        symbols = np.arange(self.vocabulary + 1)
+        symbols = np.arange(self.bos + 1)
         is_shift = (symbols >= SHIFT) & (symbols < VELOCITY)
         return np.where(is_shift, symbols - SHIFT + 1, 0) * STEP
 
@@ -168,6 +190,6 @@ class EventCodec:
             return f"{kind} {NAMES[token % 128 % 12]}{token % 128 // 12 - 1}"
         if token < VELOCITY:
             return f"shift {(token - SHIFT + 1) * 10} ms"
-        if token < self.vocabulary:
+        if token < self.vocab_size:
             return f"velocity {self.class_velocity(np.array([token - VELOCITY]))[0]}"
         return "start"

@@ -1,4 +1,4 @@
-"""What a piece should be like, and how that changes along it (chapter 3)."""
+"""What a piece should be like, and how that changes over time (chapter 3)."""
 
 from __future__ import annotations
 
@@ -9,27 +9,23 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from symphony.codecs.conditions import CONDITION, DENSITY, HISTOGRAM, LEVELS, PITCH
-from symphony.codecs.keys import MAJOR, MINOR, parse_key
-from symphony.errors import SymphonyError
+from symphony.codecs.keys import MAJOR_PROFILE, MINOR_PROFILE, parse_key
+from symphony.errors import RequestError
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11))  # major, and minor with both sevenths
 
 
-class PlanError(SymphonyError):
-    """A condition that no music could meet."""
-
-
-def key_histogram(key: str) -> Float64[np.ndarray, " 12"]:
+def scale_histogram(key: str) -> Float64[np.ndarray, " 12"]:
     """Shares of the pitch classes in a key, such as "C major", "F# minor", "Bb major".
 
     Krumhansl's profile over the tones of the scale, less its lowest value, and nothing outside
     the scale. A minor key has both sevenths.
 
     Raises:
-        SongError: no such key.
+        RequestError: no such key.
     """
     tonic, minor = parse_key(key)
-    profile = MINOR if minor else MAJOR
+    profile = MINOR_PROFILE if minor else MAJOR_PROFILE
     tones = SCALES[minor]
     shares = np.zeros(12)
     shares[list(tones)] = profile[list(tones)] - profile.min() + 0.5
@@ -40,29 +36,29 @@ def curve(text: str | float, what: str) -> tuple[float, ...]:
     """Levels from words: "3" holds, "8:2" moves in a line, "2:8:2" there and back.
 
     Raises:
-        PlanError: anything but numbers from 0 to 9 between colons.
+        RequestError: anything but numbers from 0 to 9 between colons.
     """
     try:
         levels = tuple(float(part) for part in str(text).split(":"))
     except ValueError:
-        raise PlanError(f'{what} reads like "3", "8:2" or "2:8:2", not {text!r}.') from None
+        raise RequestError(f'{what} reads like "3", "8:2" or "2:8:2", not {text!r}.') from None
     return _levels(levels, what)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Curves over a piece: each is given as evenly spaced points from its beginning to its end.
+    """What a conditional model follows: curves over a piece, as evenly spaced points.
 
     Attributes:
         pitch: levels of register from 0 (lowest) to 9, in a line from point to point; empty for
-            not saying.
+            no condition.
         density: levels of density, likewise.
         histograms: shares of the twelve pitch classes, one after the other for an equal part of
             the piece; any positive scale.
         seconds: how long the piece is.
 
     Raises:
-        PlanError: levels or shares that are not finite, negative, all zero, or too many or few.
+        RequestError: levels or shares that are not finite, negative, all zero, or too many or few.
     """
 
     pitch: tuple[float, ...] = ()
@@ -76,7 +72,7 @@ class Plan:
         for shares in self.histograms:
             _shares(shares)
         if not 0 < self.seconds < np.inf:
-            raise PlanError(f"A piece lasts a finite time above 0 s, not {self.seconds} s.")
+            raise RequestError(f"A piece lasts a finite time above 0 s, not {self.seconds} s.")
 
     @staticmethod
     def of(
@@ -88,17 +84,17 @@ class Plan:
         """A plan from words, as on the command line: ``key`` is "C major", or "C major:G major".
 
         Raises:
-            PlanError: words that say nothing.
+            RequestError: words that name no key or level.
         """
         return Plan(
             curve(pitch, "pitch") if pitch is not None else (),
             curve(density, "density") if density is not None else (),
-            tuple(tuple(key_histogram(k)) for k in key.split(":")) if key is not None else (),
+            tuple(tuple(scale_histogram(k)) for k in key.split(":")) if key is not None else (),
             seconds,
         )
 
     def __call__(self, elapsed: Float64[np.ndarray, " b"]) -> Float32[np.ndarray, "b 32"]:
-        """The row of each sequence so many seconds into it; after the end, the last one."""
+        """Each sequence's condition, so many seconds into it; after the end, the last one."""
         done = np.clip(np.asarray(elapsed, dtype=np.float64) / self.seconds, 0.0, 1.0)
         out = np.zeros((len(done), CONDITION), np.float32)
         rows = np.arange(len(done))
@@ -125,7 +121,7 @@ PRESETS: dict[str, dict[str, str]] = {
 
 def _levels(levels: Sequence[float], what: str) -> tuple[float, ...]:
     if not all(np.isfinite(level) and 0 <= level <= LEVELS - 1 for level in levels):
-        raise PlanError(f"Levels of {what} are numbers from 0 to {LEVELS - 1}, not {levels}.")
+        raise RequestError(f"Levels of {what} are numbers from 0 to {LEVELS - 1}, not {levels}.")
     return tuple(levels)
 
 
@@ -136,7 +132,7 @@ def _shares(shares: Sequence[float]) -> np.ndarray:
     except (TypeError, ValueError):
         array = np.empty(0)
     if array.shape != (12,):
-        raise PlanError(f"A histogram has twelve shares, from C to B, not shape {array.shape}.")
+        raise RequestError(f"A histogram has twelve shares, from C to B, not shape {array.shape}.")
     if not np.isfinite(array).all() or (array < 0).any() or not array.any():
-        raise PlanError("Shares of pitch classes are finite, not negative, and not all zero.")
+        raise RequestError("Shares of pitch classes are finite, not negative, and not all zero.")
     return array / array.sum()

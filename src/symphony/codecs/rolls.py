@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float32, Shaped
 
-from symphony.song import Song, SongError
+from symphony.errors import RequestError, SongError
+from symphony.song import Song
+
+PITCHES = 128  # columns of a roll: MIDI's note numbers
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,16 @@ class RollCodec:
 
     Attributes:
         steps_per_quarter: rows in a quarter note; 4 makes a row a sixteenth.
+
+    Raises:
+        RequestError: fewer than 1 or more than 96 rows in a quarter note.
     """
 
     steps_per_quarter: int = 4
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps_per_quarter <= 96:
-            raise SongError(f"A quarter has 1 to 96 rows, not {self.steps_per_quarter}.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The codec as JSON, for a card."""
-        return {"name": "rolls", **asdict(self)}
+            raise RequestError(f"A quarter has 1 to 96 rows, not {self.steps_per_quarter}.")
 
     def encode(self, song: Song) -> Bool[np.ndarray, "2 t 128"]:
         """Planes (sounding, struck); by the beat where it is known, else by the tempo."""
@@ -43,32 +44,38 @@ class RollCodec:
         first = np.round(start * self.steps_per_quarter).astype(np.int64)
         last = np.maximum(np.round(end * self.steps_per_quarter).astype(np.int64), first + 1)
         length = int(last.max()) if len(last) else 0
-        edges = np.zeros((length + 1, 128), np.int32)
+        edges = np.zeros((length + 1, PITCHES), np.int32)
         np.add.at(edges, (first, song.pitch), 1)
         np.add.at(edges, (last, song.pitch), -1)
-        struck = np.zeros((length, 128), bool)
+        struck = np.zeros((length, PITCHES), bool)
         struck[first, song.pitch] = True
         return np.stack([np.cumsum(edges, axis=0)[:-1] > 0, struck])
 
     def decode(self, roll: np.ndarray, tempo: float = 90.0, name: str = "") -> Song:
-        """The song of a roll: planes as :meth:`encode` gives them, or the first alone.
+        """The song of a roll, at ``tempo`` quarter notes a minute.
 
-        Anything above 0 sounds, so that the {-1, +1} rolls of GANs may come as they are. With
-        one plane, a key that goes on sounding is one held note.
+        Anything above 0 sounds, so that the {-1, +1} rolls of GANs may come as they are.
+
+        Args:
+            roll: [2, T, 128], planes as :meth:`encode` gives them, or [T, 128], the first alone,
+                in which a key that goes on sounding is one held note.
+            tempo: quarter notes a minute.
+            name: what to call the song.
 
         Raises:
-            SongError: another shape, or a roll in which nothing sounds.
+            RequestError: another shape.
+            SongError: a roll in which nothing sounds.
         """
         planes = np.asarray(roll) > 0
         if planes.ndim == 2:
             planes = np.stack([planes, np.zeros_like(planes)])
-        if planes.ndim != 3 or planes.shape[0] != 2 or planes.shape[2] != 128:
-            raise SongError(f"A roll is T x 128, or 2 x T x 128; this is {np.shape(roll)}.")
+        if planes.ndim != 3 or planes.shape[0] != 2 or planes.shape[2] != PITCHES:
+            raise RequestError(f"A roll is T x 128, or 2 x T x 128; this is {np.shape(roll)}.")
         sounding, struck = planes
-        before = np.vstack([np.zeros((1, 128), bool), sounding[:-1]])
+        before = np.vstack([np.zeros((1, PITCHES), bool), sounding[:-1]])
         begins = sounding & (struck | ~before)
         pitch, first = np.nonzero(begins.T)
-        after = np.vstack([sounding[1:] & ~begins[1:], np.zeros((1, 128), bool)])
+        after = np.vstack([sounding[1:] & ~begins[1:], np.zeros((1, PITCHES), bool)])
         _, last = np.nonzero((sounding & ~after).T)
         if not len(pitch):
             raise SongError("Nothing sounds in this roll.")
@@ -86,31 +93,35 @@ class RollCodec:
         )
 
 
-def to_signs(roll: np.ndarray) -> np.ndarray:
-    """A roll as {-1, +1} in single precision, as the GANs read it."""
+def to_bipolar(roll: Shaped[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """A roll as {-1, +1} in single precision, as the GANs read it; anything above 0 becomes +1."""
     return np.where(np.asarray(roll) > 0, np.float32(1), np.float32(-1))
 
 
-def with_breaths(planes: np.ndarray) -> Bool[np.ndarray, "t 128"]:
-    """Both planes in one, as the GANs see it: a key struck again is let go a step before.
+def split_repeated(planes: np.ndarray) -> Bool[np.ndarray, "t 128"]:
+    """Both planes in one, as the GANs see it: a repeated note is split by a silent row.
 
-    One picture of what sounds can't show a repeated note, so the step before each repetition is
-    left silent, as a pianist's finger leaves the key. A note of a single step has no step to give
-    up: it joins the one after it (4 notes in 1,000 of the chorales, where 170 are repetitions).
+    One picture of what sounds can't show a repeated note, so the row before each repetition is
+    left silent, as a pianist's finger leaves the key. A note of a single row has none to give up:
+    it merges with the next (4 notes in 1,000 of the chorales, where 170 are repetitions).
+
+    Args:
+        planes: [2, T, 128], sounding and struck.
     """
     sounding, struck = np.asarray(planes, dtype=bool)
     again = np.vstack([struck[1:], np.zeros_like(struck[:1])])
     return sounding & ~(again & ~struck)
 
 
-def without_breaths(roll: np.ndarray) -> Bool[np.ndarray, "2 t 128"]:
-    """What :func:`with_breaths` left, as planes (sounding, struck) again.
+def merge_repeated(roll: np.ndarray) -> Bool[np.ndarray, "2 t 128"]:
+    """Planes (sounding, struck) from the one of :func:`split_repeated`.
 
-    A gap of a single step between two notes of one key is a breath, and the first note sounds
-    through it. So a rest that short is lost (14 notes in 1,000 of the chorales grow by a step).
+    A gap of a single row between two notes of one key is taken for a split: the first note
+    sounds through it, and the second is struck after it. So a rest that short is lost (14 notes
+    in 1,000 of the chorales grow by a row).
 
     Args:
-        roll: anything above 0 sounds.
+        roll: [T, 128]; anything above 0 sounds.
     """
     sounding = np.asarray(roll) > 0
     silence = np.zeros_like(sounding[:1])

@@ -6,14 +6,14 @@ the next onset"; in parallel, how many sixteenths each lasts.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int16
 
 from symphony.codecs.keys import estimate_key
-from symphony.song import Song, SongError
+from symphony.errors import RequestError, SongError
+from symphony.song import Song
 
 NEXT = 128
 LONGEST = 16  # sixteenths: a whole note
@@ -34,13 +34,9 @@ class StepCodec:
     to_c: bool = False
 
     @property
-    def vocabulary(self) -> int:
+    def vocab_size(self) -> int:
         """Tokens: 128 pitches and NEXT."""
         return NEXT + 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """The codec as JSON, for a card."""
-        return {"name": "steps", **asdict(self)}
 
     def encode(self, song: Song) -> Int16[np.ndarray, "t 2"]:
         """The steps of a song.
@@ -72,12 +68,13 @@ class StepCodec:
         """The song that steps play, at ``tempo`` quarter notes a minute.
 
         Raises:
-            SongError: not rows of (token, sixteenths), or no note.
+            RequestError: not rows of (token, sixteenths).
+            SongError: no note among them.
         """
         steps = np.asarray(steps, dtype=np.int64)
         good = steps.ndim == 2 and steps.shape[1] == 2 and len(steps) > 0
         if not good or steps.min() < 0 or steps[:, 0].max() > NEXT or steps[:, 1].max() > LONGEST:
-            raise SongError("Steps are rows of a token from 0 to 128 and 1 to 16 sixteenths.")
+            raise RequestError("Steps are rows of a token from 0 to 128 and 1 to 16 sixteenths.")
         skip = steps[:, 0] == NEXT
         at = np.cumsum(np.where(skip, steps[:, 1], 0))[~skip] * SIXTEENTH
         length = np.maximum(steps[~skip, 1], 1) * SIXTEENTH

@@ -8,6 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "corpus": ["SOURCES", "Corpus", "corpora_table", "is_present", "load_corpus"],
         "files": ["read_song"],
-        "source": ["CorpusError", "Source"],
+        "source": ["Source"],
     },
 )

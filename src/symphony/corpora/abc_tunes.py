@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from symphony.song import Song, SongError
+from symphony.errors import SongError
+from symphony.song import Song
 
 TIME_LIMIT = 10.0  # seconds a tune; an ordinary one takes a millisecond
 LONGEST_TUNE = 50_000  # characters
@@ -172,8 +173,8 @@ def _work() -> None:
                 answer["error"] = f"abc2midi wrote no notes ({type(error).__name__})"
             libc.fflush(None)
             os.lseek(1, 0, os.SEEK_SET)
-            said = os.read(1, 1 << 16).decode(errors="replace")
-            complaint = re.search(r"(?m)^Error.*$", said)
+            printed = os.read(1, 1 << 16).decode(errors="replace")
+            complaint = re.search(r"(?m)^Error.*$", printed)
             if complaint:
                 answer["error"] = complaint.group(0).strip()
             print(json.dumps(answer), file=answers, flush=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from symphony.corpora.download import fetch_files
 from symphony.corpora.source import Entries, Entry, Source
-from symphony.song import Song, SongError
+from symphony.errors import SymphonyError
+from symphony.files import sentence
+from symphony.song import Song
 
 COMMIT = "afc815c75c42e83a79c03feb6da8a35e77d4c6b8"
 SOURCE = Source(
@@ -32,13 +34,14 @@ def wanted(path: Path) -> bool:
 def read() -> Entries:
     """Every performance; those of one piece belong together."""
     folder = fetch_files(SOURCE, wanted)
-    with (folder / "metadata.csv").open(encoding="utf-8", newline="") as file:
+    table = folder / "metadata.csv"
+    with sentence(f"{table} can't be read"), table.open(encoding="utf-8", newline="") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: row["midi_performance"])
     for row in rows:
         file_name = row["midi_performance"]
         try:
             song = Song.from_midi(folder / file_name)
-        except SongError as error:
+        except SymphonyError as error:
             yield file_name, str(error)
             continue
         name = file_name.removesuffix(".mid")

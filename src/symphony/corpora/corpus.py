@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,9 @@ import numpy as np
 
 from symphony.corpora import asap, chorales, folder, folk, maestro, nottingham, splits, table
 from symphony.corpora.download import cache_folder, mirror
-from symphony.corpora.source import CorpusError, Entries, Skipped, Source
+from symphony.corpora.source import Entries, Skipped, Source
+from symphony.errors import RequestError, SongError
+from symphony.files import sentence
 from symphony.song import Song
 
 PARSER = 4  # raise when the same files would give other songs or splits
@@ -31,7 +32,7 @@ class Corpus:
     Attributes:
         name: of the corpus; for a folder, the folder's.
         source: where it comes from.
-        songs: every song; made when asked for.
+        songs: every song, each built when it is accessed.
         pieces: the group of each song: renditions of one piece, and near-duplicates, share one.
         split: "train", "validation" or "test" for each song.
         fingerprint: SHA-256 of all notes, names and splits.
@@ -67,7 +68,7 @@ class Corpus:
         return self.part("test")
 
     def subset(self, count: int) -> list[Song]:
-        """The first ``count`` training songs in an order that chance (their names) decides."""
+        """The first ``count`` training songs, in a fixed order: by a hash of their names."""
         train = self.train
         order = sorted(
             range(len(train)), key=lambda i: hashlib.sha256(train.rows[i]["name"].encode()).digest()
@@ -86,7 +87,10 @@ def load_corpus(name_or_path: str | Path, *, progress: bool = True) -> Corpus:
         progress: show a bar while parsing.
 
     Raises:
-        CorpusError: no such corpus or folder, no music in it, or a failed download.
+        RequestError: no such corpus or folder.
+        SongError: no music in it.
+        FileError: a failed download, files that are not the published ones, or a cache that
+            can't be written.
     """
     name = str(name_or_path)
     if name in SOURCES:
@@ -102,7 +106,7 @@ def load_corpus(name_or_path: str | Path, *, progress: bool = True) -> Corpus:
     else:
         near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]}? " if near else ""
-        raise CorpusError(
+        raise RequestError(
             f"There is no corpus or folder {name!r}. {hint}Corpora: {', '.join(SOURCES)}."
         )
     kept = cache_folder() / "corpora" / key
@@ -143,7 +147,7 @@ def _parse(
 
     def finish(written: table.Songs) -> dict[str, Any]:
         if not len(written):
-            raise CorpusError(f"No music could be read from {source.title}{_told(skipped)}.")
+            raise SongError(f"No music could be read from {source.title}{_reasons(skipped)}.")
         names = [row["name"] for row in written.rows]
         groups = splits.near_duplicates(written, pieces)
         split = official if all(official) else splits.split_by_group(names, groups)
@@ -156,21 +160,18 @@ def _parse(
             "fingerprint": digest.hexdigest(),
         }
 
-    try:
+    with sentence(
+        f"The parsed corpus {source.name} can't be kept in {kept.parent}",
+        "Nothing was left behind. Make room, or name another folder in SYMPHONY_CACHE.",
+    ):
         songs_and_document = table.write(kept, songs(), finish)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        raise CorpusError(
-            f"The parsed corpus {source.name} can't be kept in {kept.parent}: {error.strerror}. "
-            "Nothing was left behind. Make room, or name another folder in SYMPHONY_CACHE."
-        ) from None
     if skipped:
-        warnings.warn(f"{source.title}: left out{_told(skipped)}.", stacklevel=3)
+        warnings.warn(f"{source.title}: left out{_reasons(skipped)}.", stacklevel=3)
     return songs_and_document
 
 
-def _told(skipped: Sequence[Skipped], most: int = 5) -> str:
+def _reasons(skipped: Sequence[Skipped], most: int = 5) -> str:
+    """How many files were left out, and why the first few; empty for none."""
     if not skipped:
         return ""
     shown = "; ".join(f"{file} ({reason.rstrip('.')})" for file, reason in skipped[:most])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -10,9 +11,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from symphony.corpora.source import CorpusError, Source
+from symphony.corpora.source import Source
+from symphony.errors import FileError
+from symphony.files import sentence, written
 
 LARGEST_UNPACKED = 2_000_000_000  # bytes
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
 def cache_folder() -> Path:
@@ -52,7 +56,8 @@ def fetch_files(source: Source, wanted: Callable[[Path], bool], progress: bool =
         progress: show a bar.
 
     Raises:
-        CorpusError: no mirror and no network, or files that are not the published ones.
+        FileError: no mirror and no network, files that are not the published ones, or a cache
+            that can't be written.
     """
     local = mirror()
     if local is not None and (local / source.name).is_dir():
@@ -61,79 +66,100 @@ def fetch_files(source: Source, wanted: Callable[[Path], bool], progress: bool =
     if kept.is_dir():
         return kept
     archive = fetch(source, progress, sha256=None)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{source.name}-", dir=kept.parent))
-    try:
-        unpack(archive, partial)
-        tops = list(partial.iterdir())
-        inside = tops[0] if len(tops) == 1 and tops[0].is_dir() else partial
-        _checked(inside, source, wanted).rename(kept)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        archive.unlink(missing_ok=True)
+    with sentence(f"{kept} can't be written"):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{source.name}-", dir=kept.parent))
+        try:
+            unpack(archive, partial)
+            tops = list(partial.iterdir())
+            inside = tops[0] if len(tops) == 1 and tops[0].is_dir() else partial
+            _checked(inside, source, wanted).rename(kept)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            archive.unlink(missing_ok=True)
     return kept
 
 
 def fetch(source: Source, progress: bool = True, *, sha256: str | None) -> Path:
-    """One file by its URL, or of the same name and hash from the mirror.
+    """One file by its URL, or of the same name and hash from the mirror or an earlier download.
 
     Raises:
-        CorpusError: neither is to be had, or the hash is wrong (the file is not kept).
+        FileError: neither is to be had, the hash is wrong (the file is not kept), or the cache
+            can't be written.
     """
-    import pooch
-
     name = source.url.rsplit("/", 1)[-1]
     local = mirror()
     if local is not None and (local / name).is_file():
-        found = hashlib.sha256((local / name).read_bytes()).hexdigest()
-        if sha256 is not None and found != sha256:
-            raise CorpusError(f"{name} in SYMPHONY_DATA is not the published file: wrong SHA-256.")
+        if not _has_hash(local / name, sha256):
+            raise FileError(f"{name} in SYMPHONY_DATA is not the published file: wrong SHA-256.")
         return local / name
+    kept = cache_folder() / "downloads" / name
+    if kept.is_file() and _has_hash(kept, sha256):
+        return kept
+    with sentence(f"{kept.parent} can't be written"):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+    with written(kept) as partial:
+        _download(source, partial, sha256, progress)
+    return kept
+
+
+def _download(source: Source, path: Path, sha256: str | None, progress: bool) -> None:
+    import pooch
+
+    path.unlink(missing_ok=True)  # pooch takes a file that is there for the one it is to fetch
     try:
-        return Path(
-            pooch.retrieve(
-                source.url,
-                known_hash=sha256,
-                fname=name,
-                path=cache_folder() / "downloads",
-                progressbar=progress,
-            )
+        pooch.retrieve(
+            source.url,
+            known_hash=sha256,
+            fname=path.name,
+            path=path.parent,
+            progressbar=progress,
         )
     except ValueError:
-        raise CorpusError(
+        raise FileError(
             f"What came from {source.url} is not the published {source.name}: its SHA-256 is "
             "wrong. Nothing was kept; try again later."
         ) from None
     except Exception as error:  # requests raises many kinds; each means: no download
-        raise CorpusError(
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise
+        raise FileError(
             f"The corpus {source.name} ({source.size / 1e6:.0f} MB) can't be downloaded "
             f"({type(error).__name__}). Put its files in a folder and name that folder in "
             f"SYMPHONY_DATA, or use an embedded corpus: chorales or folk."
         ) from None
 
 
+def _has_hash(path: Path, sha256: str | None) -> bool:
+    """Whether a file is the published one; any file is where no hash is known."""
+    with sentence(f"{path} can't be read"):
+        return sha256 is None or hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a zip file so that nothing lands outside ``folder``.
 
     Raises:
-        CorpusError: not a zip file, one that points outside, or one that swells past 2 GB.
+        FileError: not a zip file, one that points outside, or one that swells past 2 GB.
     """
     try:
         with zipfile.ZipFile(archive) as packed:
             if sum(info.file_size for info in packed.infolist()) > LARGEST_UNPACKED:
-                raise CorpusError(f"{archive.name} would unpack to more than 2 GB.")
+                raise FileError(f"{archive.name} would unpack to more than 2 GB.")
             for info in packed.infolist():
                 target = (folder / info.filename).resolve()
                 if not target.is_relative_to(folder.resolve()):
-                    raise CorpusError(f"{archive.name} tries to write outside its folder.")
+                    raise FileError(f"{archive.name} tries to write outside its folder.")
                 packed.extract(info, folder)
     except zipfile.BadZipFile:
-        raise CorpusError(f"{archive.name} is not a whole zip file.") from None
+        raise FileError(f"{archive.name} is not a whole zip file.") from None
 
 
 def _checked(folder: Path, source: Source, wanted: Callable[[Path], bool]) -> Path:
-    if manifest(folder, wanted) != source.sha256:
-        raise CorpusError(
+    with sentence(f"{folder} can't be read"):
+        published = manifest(folder, wanted) == source.sha256
+    if not published:
+        raise FileError(
             f"The files for {source.name} in {folder} are not the published ones: their SHA-256 "
             "is wrong. Remove them and try again."
         )

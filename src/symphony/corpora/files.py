@@ -1,4 +1,4 @@
-"""Music files in a folder or by name: MIDI and ABC, told apart by what they hold."""
+"""Music files in a folder or by name: MIDI and ABC, recognised by what they hold."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 from symphony.corpora.abc_tunes import parse_tunes, read_abc, split_tunes, title
 from symphony.corpora.source import Entries, Entry
+from symphony.errors import FileError, SongError, SymphonyError
+from symphony.files import sentence
 from symphony.midi import LARGEST_FILE
-from symphony.song import Song, SongError
+from symphony.song import Song
 
 SUFFIXES = (".mid", ".midi", ".abc")
 
@@ -17,7 +19,8 @@ def read_song(path: str | Path) -> Song:
     """A MIDI file, or the first tune of an ABC file.
 
     Raises:
-        SongError: no such file, not music, broken, or too large.
+        FileError: there is no such file, or it can't be read.
+        SongError: not music, broken, or too large.
     """
     path = Path(path)
     tunes = _abc(path)
@@ -25,7 +28,7 @@ def read_song(path: str | Path) -> Song:
 
 
 def read_files(paths: Sequence[Path], base: Path) -> Entries:
-    """Every song in many files, named by their path below ``base``; broken ones are told.
+    """Every song in many files, named by their path below ``base``; broken ones with the reason.
 
     MIDI comes first, then all ABC tunes in one batch, for the ABC reader takes time to start.
     """
@@ -37,7 +40,7 @@ def read_files(paths: Sequence[Path], base: Path) -> Entries:
             waiting += [(name, tune) for tune in tunes]
             if not tunes:
                 yield Entry(Song.from_midi(path, name=str(Path(name).with_suffix(""))))
-        except (SongError, OSError) as error:
+        except SymphonyError as error:
             yield name, str(error)
     songs = parse_tunes([tune for _, tune in waiting])
     for (name, tune), song in zip(waiting, songs, strict=True):
@@ -49,14 +52,17 @@ def read_files(paths: Sequence[Path], base: Path) -> Entries:
 
 def _abc(path: Path) -> list[str]:
     """The tunes of an ABC file; empty when it is not one."""
-    if not path.is_file():
-        raise SongError(f"There is no file {path}.")
-    if path.stat().st_size > LARGEST_FILE:
-        raise SongError(f"{path.name} is larger than {LARGEST_FILE / 1e6:.0f} MB: not a piece.")
-    with path.open("rb") as file:
-        if file.read(4) == b"MThd":
-            return []
-    tunes = split_tunes(path.read_text(encoding="utf-8", errors="replace"))
+    with sentence(f"{path} can't be read"):
+        if not path.exists():
+            raise FileError(f"There is no file {path}.")
+        if not path.is_file():
+            raise FileError(f"{path} is not a file.")
+        if path.stat().st_size > LARGEST_FILE:
+            raise SongError(f"{path.name} is larger than {LARGEST_FILE / 1e6:.0f} MB: not a piece.")
+        with path.open("rb") as file:
+            if file.read(4) == b"MThd":
+                return []
+        tunes = split_tunes(path.read_text(encoding="utf-8", errors="replace"))
     if not tunes and path.suffix.lower() == ".abc":
         raise SongError(f"{path.name} holds no ABC tune: none begins with X:.")
     return tunes

@@ -6,18 +6,20 @@ import hashlib
 from pathlib import Path
 
 from symphony.corpora.files import SUFFIXES, read_files
-from symphony.corpora.source import CorpusError, Entries, Source
+from symphony.corpora.source import Entries, Source
+from symphony.errors import SongError
+from symphony.files import sentence
 
 
 def music_files(folder: Path) -> list[Path]:
     """MIDI and ABC files anywhere below a folder, in order.
 
     Raises:
-        CorpusError: there are none.
+        SongError: there are none.
     """
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not found:
-        raise CorpusError(
+        raise SongError(
             f"The folder {folder} holds no music: files ending in {', '.join(SUFFIXES)}."
         )
     return found
@@ -36,14 +38,20 @@ def source(folder: Path) -> Source:
 
 
 def stamp(folder: Path) -> str:
-    """Changes whenever a file is added, removed, resized or rewritten."""
-    facts = [
-        (p.relative_to(folder).as_posix(), (s := p.stat()).st_size, s.st_mtime_ns)
-        for p in music_files(folder)
-    ]
+    """Changes whenever a file is added, removed, resized or rewritten.
+
+    Raises:
+        FileError: a file can't be looked at.
+        SongError: there is no music.
+    """
+    with sentence(f"The folder {folder} can't be read"):
+        facts = [
+            (p.relative_to(folder).as_posix(), (s := p.stat()).st_size, s.st_mtime_ns)
+            for p in music_files(folder)
+        ]
     return hashlib.sha256(repr((str(folder.resolve()), facts)).encode()).hexdigest()
 
 
 def read(folder: Path) -> Entries:
-    """The songs of a folder; broken files are told, not fatal."""
+    """The songs of a folder; a broken file is an entry with its reason, never fatal."""
     yield from read_files(music_files(folder), folder)

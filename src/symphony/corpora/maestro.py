@@ -7,8 +7,9 @@ import io
 import zipfile
 
 from symphony.corpora.download import fetch
-from symphony.corpora.source import CorpusError, Entries, Entry, Source
-from symphony.song import Song, SongError
+from symphony.corpora.source import Entries, Entry, Source
+from symphony.errors import FileError, SymphonyError
+from symphony.song import Song
 
 SOURCE = Source(
     name="maestro",
@@ -28,14 +29,14 @@ def read() -> Entries:
     with zipfile.ZipFile(archive) as packed:
         table = next((n for n in packed.namelist() if n.endswith("maestro-v3.0.0.csv")), None)
         if table is None:
-            raise CorpusError("MAESTRO's archive holds no table of its performances.")
+            raise FileError("MAESTRO's archive holds no table of its performances.")
         top = table.rsplit("/", 1)[0] + "/" if "/" in table else ""
         text = io.TextIOWrapper(packed.open(table), encoding="utf-8", newline="")
         for row in sorted(csv.DictReader(text), key=lambda row: row["midi_filename"]):
             name = row["midi_filename"].rsplit(".", 1)[0]
             try:
                 song = Song.from_midi(packed.read(top + row["midi_filename"]), name=name)
-            except SongError as error:
+            except SymphonyError as error:
                 yield row["midi_filename"], str(error)
                 continue
             yield Entry(

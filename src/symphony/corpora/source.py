@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symphony.errors import SymphonyError
 from symphony.song import Song
-
-
-class CorpusError(SymphonyError):
-    """A corpus that can't be had or read; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

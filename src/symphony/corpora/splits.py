@@ -18,7 +18,6 @@ from symphony.song import Song
 GRAM = 12  # intervals
 SHARE = 0.2
 HELD_OUT = 0.1  # of the songs, for validation and for test each
-SPLITS = ("train", "validation", "test")
 
 
 def melody(song: Song) -> np.ndarray:
@@ -81,7 +80,7 @@ def near_duplicates(songs: Sequence[Song], pieces: Sequence[str] | None = None) 
 
 
 def split_by_group(names: Sequence[str], groups: Sequence[int]) -> list[str]:
-    """Each song's split; groups stay whole, and chance (a hash of names) deals them out.
+    """Each song's split; groups stay whole, and a hash of names deals them out.
 
     Groups are put in the order of a hash of their first name, then dealt: test until it has a
     tenth of the songs, then validation, the rest to train. So everyone gets the same split, and
@@ -92,14 +91,14 @@ def split_by_group(names: Sequence[str], groups: Sequence[int]) -> list[str]:
     for i, group in enumerate(groups):
         members[group].append(i)
 
-    def chance(group: int) -> str:
+    def hashed(group: int) -> str:
         first = min(names[i] for i in members[group])
         return hashlib.sha256(first.encode()).hexdigest()
 
     split = ["train"] * len(names)
     if len(members) < 3:
         return split
-    order = sorted(members, key=chance)
+    order = sorted(members, key=hashed)
     small = [g for g in order if len(members[g]) <= max(0.2 * len(names), 1)]
     wanted = HELD_OUT * len(names)
     for part in ("test", "validation"):

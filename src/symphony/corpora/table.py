@@ -6,7 +6,6 @@ doubles) and ``songs.json``. It is written under another name and renamed when w
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -33,7 +32,7 @@ NOTE = np.dtype(
 
 @dataclass(frozen=True)
 class Songs(Sequence[Song]):
-    """Songs of a table, made when asked for: a corpus of any size costs no memory."""
+    """Songs of a table, each built when it is accessed: a corpus of any size costs no memory."""
 
     notes: np.ndarray
     pairs: np.ndarray
@@ -81,7 +80,6 @@ def write(
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         rows: list[dict[str, Any]] = []
-        digest = hashlib.sha256()
         with (
             (partial / "notes.bin").open("wb") as notes,
             (partial / "pairs.bin").open("wb") as pairs,
@@ -103,13 +101,10 @@ def write(
                     ("pedal", pairs, song.pedal),
                 ):
                     begin = file.tell() // values.dtype.itemsize // (1 if key == "notes" else 2)
-                    data = np.ascontiguousarray(values).tobytes()
-                    digest.update(data)
-                    file.write(data)
+                    file.write(np.ascontiguousarray(values).tobytes())
                     row[key] = [begin, begin + len(values)]
-                digest.update(song.name.encode())
                 rows.append(row)
-        document: dict[str, Any] = {"rows": rows, "sha256": digest.hexdigest()}
+        document: dict[str, Any] = {"rows": rows}
         (partial / "songs.json").write_text(json.dumps(document))
         document |= finish(read(partial)[0])
         (partial / "songs.json").write_text(json.dumps(document))
@@ -134,7 +129,7 @@ def _put(partial: Path, folder: Path) -> None:
 
 
 def read(folder: Path) -> tuple[Songs, dict[str, Any]]:
-    """The songs in a folder that :func:`write` made, and its JSON document.
+    """The songs in a folder of :func:`write`, and its JSON document.
 
     Raises:
         OSError, ValueError, KeyError: not such a folder, or cut short.

@@ -7,16 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from symphony.errors import SymphonyError
+from symphony.errors import RequestError
 from symphony.evaluation.onsets import onsets
 from symphony.song import Song
 
 ORDERS = (2, 3, 4, 5)  # of the report's
 MOST_NOTES, MOST_REFERENCES = 200, 20  # longer says the same and takes minutes
-
-
-class BleuError(SymphonyError):
-    """Nothing to compare."""
 
 
 def pitch_words(song: Song, most: int = MOST_NOTES) -> str:
@@ -31,20 +27,20 @@ def bleu(pieces: Sequence[Song], references: Sequence[Song], order: int = 4) -> 
     brevity: Papineni et al., "BLEU", ACL 2002, through sacrebleu (Post, WMT 2018), whose
     smoothing replaces precisions of zero.
 
-    It rewards copying, and soon saturates: a chain of order 3 outdoes real music. Read it beside
-    the anchors only, with held-out music as reference.
+    It rewards copying, and soon saturates: an n-gram model of order 3 outdoes real music. Compare
+    it with the anchors only, with held-out music as reference.
 
     Raises:
-        BleuError: no piece, or no reference.
+        RequestError: no piece, or no reference.
     """
     from sacrebleu.metrics import BLEU
 
     if not len(pieces) or not len(references):
-        raise BleuError("BLEU compares at least one piece with at least one reference.")
+        raise RequestError("BLEU compares at least one piece with at least one reference.")
     metric = BLEU(tokenize="none", max_ngram_order=order, force=True)
-    heard = [pitch_words(song) for song in references[:MOST_REFERENCES]]
+    texts = [pitch_words(song) for song in references[:MOST_REFERENCES]]
     score = metric.corpus_score(
-        [pitch_words(song) for song in pieces], [[words] * len(pieces) for words in heard]
+        [pitch_words(song) for song in pieces], [[text] * len(pieces) for text in texts]
     )
     return float(np.clip(score.score / 100, 0.0, 1.0))
 
@@ -56,7 +52,7 @@ def chord_words(song: Song) -> str:
 
 
 def ngram_precisions(pieces: Sequence[Song], references: Sequence[Song]) -> dict[str, float]:
-    """The original report's BLEU for Pix2Pix: each piece against the one it should have been.
+    """The original report's BLEU for Pix2Pix: each piece against its target.
 
     Words are chords, one for each onset; notes within 30 ms are one. Precisions are clipped: an
     n-gram counts as often as its reference has it. There is no smoothing, and no penalty for
@@ -67,12 +63,12 @@ def ngram_precisions(pieces: Sequence[Song], references: Sequence[Song]) -> dict
         where there are none; and ``bleu``, the geometric mean of the four.
 
     Raises:
-        BleuError: no piece, or not one reference for each.
+        RequestError: no piece, or not one reference for each.
     """
     from sacrebleu.metrics import BLEU
 
     if not len(pieces) or len(pieces) != len(references):
-        raise BleuError("Precisions need at least one piece, and a reference for each.")
+        raise RequestError("Precisions need at least one piece, and a reference for each.")
     metric = BLEU(tokenize="none", max_ngram_order=max(ORDERS), smooth_method="none", force=True)
     found = metric.corpus_score(
         [chord_words(song) for song in pieces], [[chord_words(song) for song in references]]

@@ -31,8 +31,8 @@ def pairwise_diversity(songs: Sequence[Song], size: int = 4) -> float:
     sets = [each for each in sets if len(each)]
     if len(sets) < 2:
         return float("nan")
-    apart = []
+    distances = []
     for a, b in combinations(sets, 2):
         common = len(np.intersect1d(a, b, assume_unique=True))
-        apart.append(1 - common / (len(a) + len(b) - common))
-    return float(np.mean(apart))
+        distances.append(1 - common / (len(a) + len(b) - common))
+    return float(np.mean(distances))

@@ -6,11 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy import linalg
 
-from symphony.errors import SymphonyError
-
-
-class FrechetError(SymphonyError):
-    """Sets whose covariance can't be known."""
+from symphony.errors import RequestError
 
 
 def frechet_distance(a: Float64[np.ndarray, "n k"], b: Float64[np.ndarray, "m k"]) -> float:
@@ -18,22 +14,22 @@ def frechet_distance(a: Float64[np.ndarray, "n k"], b: Float64[np.ndarray, "m k"
 
     Heusel et al., "GANs trained by a two time-scale update rule", NIPS 2017, there on an image
     network's features. Few pieces make it too large, so compare only distances of equal numbers
-    of pieces, and put beside them the floor: real music's distance to other real music.
+    of pieces, and give the floor with them: real music's distance to other real music.
 
     Args:
-        a, b: a row of features a piece; the order of the two sets doesn't matter.
+        a, b: [n, k] and [m, k], a row of features a piece; which set comes first doesn't matter.
 
     Raises:
-        FrechetError: fewer than two rows, unequal widths, or values not finite.
+        RequestError: fewer than two rows, unequal widths, or values not finite.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise FrechetError(
+        raise RequestError(
             f"A Fréchet distance needs two sets of at least two rows of one width, not "
             f"{a.shape} and {b.shape}."
         )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise FrechetError("A Fréchet distance needs finite features.")
+        raise RequestError("A Fréchet distance needs finite features.")
     between = a.mean(axis=0) - b.mean(axis=0)
     first, second = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (a, b))
     # The trace of a matrix's root is the sum of the roots of its eigenvalues, which for a product
@@ -41,15 +37,3 @@ def frechet_distance(a: Float64[np.ndarray, "n k"], b: Float64[np.ndarray, "m k"
     roots = np.sqrt(np.maximum(linalg.eigvals(first @ second).real, 0.0)).sum()
     distance = between @ between + np.trace(first) + np.trace(second) - 2 * roots
     return float(max(distance, 0.0))
-
-
-def principal_components(
-    reference: Float64[np.ndarray, "n k"], count: int
-) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k c"]]:
-    """The reference's mean and its ``count`` directions of largest variance.
-
-    A hundred pieces can't tell the covariance of 256 features; they can that of 16.
-    """
-    mean = reference.mean(axis=0)
-    _, _, directions = np.linalg.svd(reference - mean, full_matrices=False)
-    return mean, directions[:count].T

@@ -15,7 +15,7 @@ from symphony.song import Song
 
 SEEDS = (12, 6, 3, 2, 1)  # tokens; runs are found from seeds of these lengths
 COVER = 12  # tokens of the runs that count as covered
-MOST_PAIRS = 20_000_000  # of places with equal seeds: beyond, shorter seeds tell nothing new
+MOST_PAIRS = 20_000_000  # of places with equal seeds: beyond, shorter seeds find nothing new
 Span = tuple[float, float]
 
 

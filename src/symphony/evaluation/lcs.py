@@ -1,7 +1,7 @@
 """Longest common subsequence of note-on pitches: the original report's measure, and a windowed one.
 
 A subsequence may skip notes, so against a long song it finds a lot in anything: the original's
-whole-song number hardly tells a copy from unseen music. Chapter 1 shows it.
+whole-song number hardly separates a copy from unseen music. Chapter 1 shows it.
 """
 
 from __future__ import annotations

@@ -14,9 +14,11 @@ from jaxtyping import Bool
 from symphony.codecs import RollCodec
 from symphony.song import Song
 
-MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 STEPS_PER_QUARTER = 4
-SCALES = np.array([np.isin((np.arange(12) - k) % 12, s) for s in (MAJOR, MINOR) for k in range(12)])
+_MAJOR, _NATURAL_MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)  # semitones above the tonic
+_SCALES = np.array(  # [24, 12]: which pitch classes each scale holds
+    [np.isin((np.arange(12) - k) % 12, s) for s in (_MAJOR, _NATURAL_MINOR) for k in range(12)]
+)
 
 
 def pitch_class_entropy(song: Song) -> float:
@@ -35,7 +37,7 @@ def scale_consistency(song: Song) -> float:
     NaN for a song without notes. MusPy's ``scale_consistency``.
     """
     counts = np.bincount(song.pitch % 12, minlength=12)
-    return float((SCALES @ counts).max() / counts.sum()) if len(song) else float("nan")
+    return float((_SCALES @ counts).max() / counts.sum()) if len(song) else float("nan")
 
 
 def groove_consistency(song: Song, steps: int = 16) -> float:

@@ -10,8 +10,8 @@ from jaxtyping import Float64, Int64, UInt64
 from symphony.song import Song
 
 TOGETHER = 0.03  # seconds: notes this close belong to one onset
-# A random number for each distance from the previous top note; sums of them name sets.
-_NAMES = np.random.default_rng(20180101).integers(0, 2**64, 256, dtype=np.uint64)
+# A random number for each distance from the previous top note; sums of them are hashes of sets.
+_HASHES = np.random.default_rng(20180101).integers(0, 2**64, 256, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Onsets:
 
     Token i is about onset i + 1: the set of pitches struck there, counted from the top note of
     onset i. So a copy in another key has the same tokens. Tempo enters nowhere; ``rhythm``
-    says for each token how the time since the last onset compares with the one before it.
+    holds for each token how the time since the last onset compares with the one before it.
 
     Attributes:
         tokens: hashes of those sets, one fewer than there are onsets.
@@ -51,7 +51,7 @@ def onsets(song: Song) -> Onsets:
     of, what = struck // 128, struck % 128
     later = of > 0
     tokens = np.zeros(max(len(first) - 1, 0), np.uint64)
-    np.add.at(tokens, of[later] - 1, _NAMES[what[later] - top[of[later] - 1] + 128])
+    np.add.at(tokens, of[later] - 1, _HASHES[what[later] - top[of[later] - 1] + 128])
     times = song.onset[first]
     waits = np.maximum(np.diff(times), 1e-3)
     ratio = np.append(1.0, waits[1:] / waits[:-1])[: len(tokens)]

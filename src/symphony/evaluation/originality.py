@@ -1,4 +1,4 @@
-"""How much of a piece was copied, beside what unseen real music shares by chance (chapter 2)."""
+"""How much of a piece was copied, against what unseen real music shares anyway (chapter 2)."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class OriginalityReport:
             return "Shares no onset with the training music."
         match, rank, others = self.nearest[0], self.percentile["run"], self.reference["run"]
         where = (
-            f"{_onsets(match.run)} ({clock(match.query_time)}) of '{match.name}' "
-            f"({clock(match.piece_time)})"
+            f"{_onsets(match.run)} ({clock_span(match.query_time)}) of '{match.name}' "
+            f"({clock_span(match.piece_time)})"
         )
         if not len(others):
             return f"Shares {where}; there is no unseen music to compare with."
@@ -69,13 +69,14 @@ class OriginalityReport:
         if not self.nearest:
             return self.verdict
         others = self.reference["run"]
-        beside = "no unseen music to compare with"
+        comparison = "no unseen music to compare with"
         if len(others):
-            beside = (
+            comparison = (
                 f"unseen real music: median {np.median(others):.0f}, at most {others.max():.0f}; "
                 f"percentile {self.percentile['run']:.0f}"
             )
-        return f"Longest shared run: {_onsets(self.run)} with '{self.nearest[0].name}' ({beside})."
+        name = self.nearest[0].name
+        return f"Longest shared run: {_onsets(self.run)} with '{name}' ({comparison})."
 
     @property
     def copied(self) -> bool:
@@ -107,8 +108,8 @@ class OriginalityReport:
 class Originality:
     """Compares songs with an index, and with what unseen real pieces share with it.
 
-    A long piece shares longer runs by chance. So each unseen piece is cut to about the
-    song's number of onsets before its own measures are taken.
+    The longer a piece, the longer the runs it shares with anything. So each unseen piece is cut
+    to about the song's number of onsets before its own measures are taken.
     """
 
     index: OriginalityIndex
@@ -158,8 +159,8 @@ def percentile_of(value: float, others: np.ndarray) -> float:
     return float(100 * ((others < value).mean() + 0.5 * (others == value).mean()))
 
 
-def clock(span: tuple[float, float]) -> str:
-    """A stretch of time as minutes and seconds."""
+def clock_span(span: tuple[float, float]) -> str:
+    """A span of seconds as minutes and seconds: 0:59-2:05."""
     return "-".join(f"{int(t) // 60}:{int(t) % 60:02d}" for t in span)
 
 

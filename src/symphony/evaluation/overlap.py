@@ -14,15 +14,11 @@ from jaxtyping import Float64
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import gaussian_kde
 
-from symphony.errors import SymphonyError
+from symphony.errors import RequestError, SongError
 from symphony.song import Song
 
 GRID = 400  # points, the same for both densities
 DURATIONS = 2.0 ** np.arange(-5, 4)  # seconds: edges of ten classes of note length
-
-
-class OverlapError(SymphonyError):
-    """Sets too small to compare."""
 
 
 class Overlap(NamedTuple):
@@ -42,10 +38,10 @@ def features(song: Song) -> dict[str, Float64[np.ndarray, " k"]]:
     """The paper's features of one song: numbers, histograms and a transition matrix, flat.
 
     Raises:
-        OverlapError: a song without notes.
+        SongError: a song without notes.
     """
     if not len(song):
-        raise OverlapError("A song without notes has no features.")
+        raise SongError("A song without notes has no features.")
     pitch, classes = song.pitch.astype(np.int64), song.pitch % 12
     waits = np.diff(np.unique(np.round(song.onset, 2)))
     moves = np.zeros((12, 12))
@@ -64,13 +60,14 @@ def features(song: Song) -> dict[str, Float64[np.ndarray, " k"]]:
 
 
 def overlap_of(samples: Sequence[Song], reference: Sequence[Song]) -> dict[str, Overlap]:
-    """For each feature: distances from samples to the reference, beside those within it.
+    """For each feature: distances from samples to the reference against those within it.
 
     Raises:
-        OverlapError: fewer than three pieces on either side.
+        RequestError: fewer than three pieces on either side.
+        SongError: a song without notes.
     """
     if min(len(samples), len(reference)) < 3:
-        raise OverlapError(
+        raise RequestError(
             f"Two sets of at least three pieces can be compared, not {len(samples)} and "
             f"{len(reference)}."
         )

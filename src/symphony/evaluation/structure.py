@@ -42,9 +42,10 @@ def chroma(song: Song) -> Float64[np.ndarray, "n 12"]:
     """Seconds that each pitch class sounds in each half second."""
     count = int(np.ceil(song.seconds * FRAMES))
     edges = np.arange(count + 1) / FRAMES
-    heard = np.minimum(song.end[:, None], edges[1:]) - np.maximum(song.onset[:, None], edges[:-1])
+    first = np.maximum(song.onset[:, None], edges[:-1])
+    seconds = np.minimum(song.end[:, None], edges[1:]) - first  # of each note in each frame
     out = np.zeros((count, 12))
-    np.add.at(out.T, song.pitch % 12, np.maximum(heard, 0.0))
+    np.add.at(out.T, song.pitch % 12, np.maximum(seconds, 0.0))
     return out
 
 

@@ -5,7 +5,6 @@ The functions are imported here at once (their heavy libraries only when they ru
 """
 
 from symphony.rendering.audio import mp3_bytes, sound_seconds, synthesize, write_audio
-from symphony.rendering.errors import RenderingError
 from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
 from symphony.rendering.player import Player, player, players
@@ -14,7 +13,6 @@ from symphony.rendering.plots import clock, describe, filmstrip, note_name, over
 __all__ = [
     "Notation",
     "Player",
-    "RenderingError",
     "clock",
     "describe",
     "filmstrip",

@@ -1,22 +1,23 @@
 """A song as sound: a sampled piano, the sustain pedal, MP3 and WAV.
 
 Explained in chapter 1. The loudest sample always lies at ``PEAK``, so nothing clips and a
-quiet piece can be heard; how loud notes are beside each other is kept.
+quiet piece can be heard; how loud notes are relative to each other is kept.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
+import errno
+import os
+import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Float32
 
-from symphony.rendering.errors import RenderingError
+from symphony.errors import RequestError, SongError
+from symphony.files import sentence, written
 from symphony.rendering.soundfont import LONGEST_TONE, tone, zone_of
 from symphony.song import Song
 
@@ -41,8 +42,10 @@ def synthesize(song: Song, rate: int = 44_100) -> Float32[np.ndarray, "samples 2
         Samples in -1 to 1; the loudest is at ``PEAK`` (-2 dBFS).
 
     Raises:
-        RenderingError: a song without notes, one that stays silent, or one of more than
-            half an hour (``write_audio`` writes those to a file).
+        SongError: a song without notes, or one that stays silent.
+        RequestError: a rate that no file has, or more than half an hour of music
+            (``write_audio`` writes that to a file).
+        FileError: the piano's samples are missing.
     """
     song = _checked(song, rate, LONGEST_ARRAY)
     sound = np.empty((int((song.seconds + TAIL) * rate), 2), np.float32)
@@ -58,24 +61,16 @@ def write_audio(song: Song, path: str | Path, *, rate: int = 44_100, mono: bool 
     """Write the song as sound; the suffix of ``path`` says how: .mp3 or .wav (16 bits).
 
     Raises:
-        RenderingError: as :func:`synthesize` (but up to four hours), another suffix, or a
-            place where nothing can be written.
+        SongError, RequestError: as :func:`synthesize` (but up to four hours), or another suffix.
+        FileError: nothing can be written there; an earlier file stays as it was.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in (".mp3", ".wav"):
-        raise RenderingError(f"Sound goes to a file named .mp3 or .wav, not {path.name!r}.")
+        raise RequestError(f"Sound goes to a file named .mp3 or .wav, not {path.name!r}.")
     song = _checked(song, rate, LONGEST_FILE)
-    part = path.with_name(path.name + ".part")  # a failure must not cost an earlier file
-    try:
-        with part.open("wb") as file:
-            _encode(song, file, suffix[1:].upper(), rate=rate, mono=mono)
-        part.replace(path)
-    except OSError as error:
-        raise RenderingError(f"{path} can't be written: {error.strerror or error}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with written(path) as partial:
+        _encode(song, partial, suffix[1:].upper(), rate=rate, mono=mono)
 
 
 def mp3_bytes(
@@ -99,14 +94,18 @@ def mp3_bytes(
         fade: seconds over which the sound fades out before the last release.
 
     Raises:
-        RenderingError: as :func:`synthesize`, for songs up to four hours.
+        SongError, RequestError, FileError: as :func:`synthesize`, for songs up to four hours.
     """
     if not 0 <= compression <= 0.95:
-        raise RenderingError(f"MP3 compression lies between 0 and 0.95, not {compression}.")
+        raise RequestError(f"MP3 compression lies between 0 and 0.95, not {compression}.")
     song = _checked(song, rate, LONGEST_FILE)
-    file = io.BytesIO()
-    _encode(song, file, "MP3", rate=rate, mono=mono, compression=compression, fade=fade)
-    return file.getvalue()
+    with (
+        sentence(f"MP3 can't be written to {tempfile.gettempdir()}"),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        path = Path(folder) / "song.mp3"
+        _encode(song, path, "MP3", rate=rate, mono=mono, compression=compression, fade=fade)
+        return path.read_bytes()
 
 
 def sound_seconds(song: Song) -> float:
@@ -116,15 +115,15 @@ def sound_seconds(song: Song) -> float:
 
 def _checked(song: Song, rate: int, longest: float) -> Song:
     if not len(song):
-        raise RenderingError("This song has no notes, so there is nothing to hear.")
+        raise SongError("This song has no notes, so there is nothing to hear.")
     if rate not in RATES:
-        raise RenderingError(
+        raise RequestError(
             f"Sound is made at {', '.join(map(str, RATES))} samples a second, not {rate}."
         )
     song = song.sustained()
     if song.seconds > longest:
         hint = "write_audio writes longer ones" if longest == LONGEST_ARRAY else "slice it first"
-        raise RenderingError(
+        raise RequestError(
             f"This song lasts {song.seconds / 60:.0f} minutes and at most "
             f"{longest / 60:.0f} are played at once; {hint}."
         )
@@ -193,7 +192,7 @@ def _gain(sound: Iterator[np.ndarray] | list[np.ndarray], rate: int, song: Song)
             peak = max(peak, float(np.abs(second).max()))
             loudest = max(loudest, float(np.sqrt(np.mean(np.square(second)))))
     if not peak or loudest * PEAK / peak < SILENCE:
-        raise RenderingError(
+        raise SongError(
             f"{song.name or 'This song'} comes out silent: its {len(song)} notes are too short "
             "to sound."
         )
@@ -202,7 +201,7 @@ def _gain(sound: Iterator[np.ndarray] | list[np.ndarray], rate: int, song: Song)
 
 def _encode(
     song: Song,
-    file: BinaryIO,
+    path: Path,
     kind: str,
     *,
     rate: int,
@@ -210,7 +209,14 @@ def _encode(
     compression: float = 0.5,
     fade: float = 0.0,
 ) -> None:
-    """Write the (sustained) song: long ones rendered twice rather than held in memory."""
+    """Write the (sustained) song: long ones rendered twice rather than held in memory.
+
+    libsndfile opens the file by its path. Through a Python file object it would call back into
+    Python, and a Ctrl-C that arrives there is lost: the file is cut short and nothing says so.
+
+    Raises:
+        OSError: no room, or no permission.
+    """
     import soundfile
 
     def mixed() -> Iterator[np.ndarray]:
@@ -227,6 +233,24 @@ def _encode(
     gain = _gain(kept if kept is not None else mixed(), rate, song)
     how = {"compression_level": compression, "bitrate_mode": "VARIABLE"} if kind == "MP3" else {}
     channels = 1 if mono else 2
-    with soundfile.SoundFile(file, "w", rate, channels, format=kind, **how) as sound:
-        for block in kept if kept is not None else mixed():
-            sound.write(block * np.float32(gain))
+    try:
+        with soundfile.SoundFile(str(path), "w", rate, channels, format=kind, **how) as sound:
+            for block in kept if kept is not None else mixed():
+                sound.write(block * np.float32(gain))
+    except soundfile.LibsndfileError:  # it says "System error" and no more
+        raise OSError(None, "the disk is full, or the file is not writable") from None
+    if kind == "MP3":
+        _check_whole(path)
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse an MP3 that lacks its end: libsndfile doesn't say when its last bytes found no room.
+
+    The encoder notes the number of bytes in the first frame, in the header called Xing.
+    """
+    with path.open("rb") as file:
+        frame = file.read(256)
+    header = frame.find(b"Xing")
+    bytes_noted = int.from_bytes(frame[header + 12 : header + 16], "big")
+    if header >= 0 and bytes_noted != path.stat().st_size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from symphony.errors import RequestError
+from symphony.files import written
 from symphony.rendering.audio import write_audio
-from symphony.rendering.errors import RenderingError
 from symphony.rendering.notation import notation
 from symphony.rendering.plots import piano_roll
 from symphony.song import Song
@@ -17,8 +18,9 @@ def render_file(song: Song, path: str | Path) -> None:
     Notation shows the whole piece, so it wants music with a known beat.
 
     Raises:
-        RenderingError: another suffix, a song that can't be rendered so, or a place where
-            nothing can be written.
+        RequestError: another suffix, or more than that kind of file can hold.
+        SongError: a song that can't be rendered so.
+        FileError: nothing can be written there; an earlier file stays as it was.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -31,20 +33,12 @@ def render_file(song: Song, path: str | Path) -> None:
         figure = Figure(figsize=(min(max(song.seconds * 0.15, 8), 40), 4), layout="constrained")
         FigureCanvasAgg(figure)
         piano_roll(song, figure.subplots())
-        _written(path, lambda: figure.savefig(path, dpi=110))
+        with written(path) as partial:
+            figure.savefig(partial, dpi=110)
     elif suffix == ".svg":
-        text = notation(song, measures=None).svg
-        _written(path, lambda: path.write_text(text, encoding="utf-8"))
+        notation(song, measures=None).save(path)
     else:
-        raise RenderingError(
+        raise RequestError(
             f"A song is rendered to .mp3 or .wav (sound), .png (piano roll) or .svg (notation), "
             f"not to {path.name!r}."
         )
-
-
-def _written(path: Path, write: object) -> None:
-    assert callable(write)
-    try:
-        write()
-    except OSError as error:
-        raise RenderingError(f"{path} can't be written: {error.strerror or error}.") from None

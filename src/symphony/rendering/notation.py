@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symphony.rendering.errors import RenderingError
+from symphony.errors import RequestError, SongError
+from symphony.files import written
 from symphony.rendering.scoring import piano_score
 from symphony.song import Song
 
@@ -49,8 +50,13 @@ class Notation:
         return f"<Notation: {self.label}>"
 
     def save(self, path: str | Path) -> None:
-        """Write the SVG to a file."""
-        Path(path).write_text(self.svg, encoding="utf-8")
+        """Write the SVG to a file.
+
+        Raises:
+            FileError: nothing can be written there; an earlier file stays as it was.
+        """
+        with written(path) as partial:
+            partial.write_text(self.svg, encoding="utf-8")
 
 
 def notation(
@@ -69,14 +75,16 @@ def notation(
         pickup: quarter notes before the first full measure of a song.
 
     Raises:
-        RenderingError: a performance (no quarter notes known), a song without notes, a time
-            signature that isn't one, or music that can't be engraved.
+        SongError: a performance (no quarter notes known), a song without notes, or music that
+            can't be engraved.
+        RequestError: a time signature that isn't one, no measure or too many, or neither a song
+            nor a score.
     """
     if measures is not None and measures < 1:
-        raise RenderingError(f"Notation shows at least one measure, not {measures}.")
+        raise RequestError(f"Notation shows at least one measure, not {measures}.")
     if isinstance(music, Song):
         if not len(music):
-            raise RenderingError("This song has no notes, so there is nothing to engrave.")
+            raise SongError("This song has no notes, so there is nothing to engrave.")
         name = music.name
         if music.abc is not None:
             score = _from_abc(music.abc)
@@ -87,7 +95,7 @@ def notation(
         name = re.sub(r"\.(mxl|xml|musicxml|krn|abc)$", "", name)
         score = music
     else:
-        raise RenderingError(
+        raise RequestError(
             f"Notation is made from a Song or a music21 score, not from {type(music).__name__}."
         )
     return _engraved(score, measures, name)
@@ -99,7 +107,7 @@ def _from_abc(text: str) -> Any:
     try:
         found = converter.parse(text, format="abc")
     except Exception as error:  # music21's ABC reader raises whatever it stumbles over
-        raise RenderingError(f"This ABC tune can't be engraved: {error}.") from None
+        raise SongError(f"This ABC tune can't be engraved: {error}.") from None
     return found if hasattr(found, "parts") else found.mergeScores()
 
 
@@ -116,7 +124,7 @@ def _engraved(score: Any, measures: int | None, name: str) -> Notation:
     try:
         text = GeneralObjectExporter(score).parse().decode("utf-8")
     except Exception as error:  # music21 raises many kinds on odd durations
-        raise RenderingError(f"This music can't be written down: {error}.") from None
+        raise SongError(f"This music can't be written down: {error}.") from None
     # music21 numbers its parts at random and writes the date: neither is the music
     music = re.sub(r'id="[^"]*"|<encoding-date>[^<]*', "", text)
     seed = int(hashlib.sha256(music.encode()).hexdigest()[:7], 16)
@@ -142,9 +150,9 @@ def _engraved(score: Any, measures: int | None, name: str) -> Notation:
         }
     )
     if not tools.loadData(text):
-        raise RenderingError("verovio could not read this music.")
+        raise SongError("verovio could not read this music.")
     if tools.getPageCount() > 1:
-        raise RenderingError(
+        raise RequestError(
             f"{shown} measures don't fit on one drawing: say how many to engrave, such as 32."
         )
     what = "all" if measures is None else "the first"

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from symphony.rendering.audio import TAIL, mp3_bytes
-from symphony.rendering.errors import RenderingError
+from symphony.errors import RequestError, SongError
+from symphony.rendering.audio import mp3_bytes, sound_seconds
 from symphony.rendering.plots import clock, describe, note_name
 from symphony.song import Song
 
@@ -95,18 +95,21 @@ def player(
             unseen real music is marked in the roll), a line of your own, or None.
 
     Raises:
-        RenderingError: an excerpt without notes, or times that make none.
+        SongError: a song without notes, or one that stays silent.
+        RequestError: an excerpt without notes, or times that bound none.
     """
     if not (np.isfinite(start) and start >= 0):
-        raise RenderingError(f"An excerpt starts at 0 s or later, not at {start} s.")
+        raise RequestError(f"An excerpt starts at 0 s or later, not at {start} s.")
     if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
-        raise RenderingError(f"An excerpt lasts more than 0 s, not {seconds} s.")
+        raise RequestError(f"An excerpt lasts more than 0 s, not {seconds} s.")
+    if not len(song):
+        raise SongError("This song has no notes, so there is nothing to hear.")
     whole = song.sustained()
     end = whole.seconds if seconds is None else start + seconds
     name = title or song.name or "Untitled"
     rows = np.flatnonzero((whole.onset >= start) & (whole.onset < end))
     if not len(rows):
-        raise RenderingError(
+        raise RequestError(
             f"{name} has no notes between {clock(start)} and {clock(end)}, so there is nothing "
             "to hear."
         )
@@ -122,7 +125,7 @@ def player(
     sound = mp3_bytes(excerpt, fade=min(FADE, excerpt.seconds / 4) if cut else 0.0)
     return Player(
         title=name,
-        seconds=excerpt.seconds + TAIL,
+        seconds=sound_seconds(excerpt),
         figure=_figure(name, excerpt, start, sound, words, sign, marked),
     )
 
@@ -131,10 +134,10 @@ def players(items: Sequence[Player]) -> Players:
     """Players in a grid: three columns on a wide page, one on a phone.
 
     Raises:
-        RenderingError: nothing to show.
+        RequestError: nothing to show.
     """
     if not items:
-        raise RenderingError("A grid of players needs at least one player.")
+        raise RequestError("A grid of players needs at least one player.")
     return Players(tuple(items))
 
 
@@ -162,7 +165,7 @@ def _figure(
     sign: str,
     marked: np.ndarray | None,
 ) -> str:
-    length = song.seconds + TAIL
+    length = sound_seconds(song)
     label = describe(song, title)
     line = html.escape(words)
     if sign:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symphony.rendering.errors import RenderingError
+from symphony.errors import RequestError, SongError
 from symphony.song import Song
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def piano_roll(
         title: the song's name if left out.
 
     Raises:
-        RenderingError: a song without notes, or a window that isn't one.
+        SongError: a song without notes.
+        RequestError: a window that isn't one.
     """
     start, end = _window(song, seconds)
     ax = _axes(ax)
@@ -113,7 +114,8 @@ def overlap(
         context: seconds shown before and after the passage; None shows both pieces whole.
 
     Raises:
-        RenderingError: a song without notes, or a match of other songs.
+        SongError: a song without notes.
+        RequestError: a match of other songs, or more or fewer than two axes.
     """
     sides = [
         (song, match.query_time, np.asarray(match.query_notes, dtype=np.int64)),
@@ -121,7 +123,7 @@ def overlap(
     ]
     for one, _, notes in sides:
         if len(notes) and not 0 <= notes.min() <= notes.max() < len(one):
-            raise RenderingError(
+            raise RequestError(
                 f"This match was not found in {one.name or 'this song'}: it marks note "
                 f"{notes.max()} and the song has {len(one)}."
             )
@@ -131,7 +133,7 @@ def overlap(
         axes = plt.subplots(2, 1, figsize=(8, 5), layout="constrained")[1]
     assert axes is not None
     if len(axes) != 2:
-        raise RenderingError(f"An overlap plot needs two axes, not {len(axes)}.")
+        raise RequestError(f"An overlap plot needs two axes, not {len(axes)}.")
     for ax, (one, (begin, finish), notes) in zip(axes, sides, strict=True):
         whole = (0.0, max(one.seconds, finish))
         wide = whole if context is None else (max(begin - context, 0.0), finish + context)
@@ -149,7 +151,7 @@ def overlap(
 def filmstrip(
     songs: Sequence[Song], *, seconds: float | None = None, titles: Sequence[str] | None = None
 ) -> Sequence[Axes]:
-    """Small piano rolls beside each other on one scale of time and pitch.
+    """Small piano rolls side by side on one scale of time and pitch.
 
     Args:
         songs: at least one; a song without notes is an empty picture.
@@ -157,14 +159,14 @@ def filmstrip(
         titles: one a song; their names if left out.
 
     Raises:
-        RenderingError: no songs, or as many titles as songs were not given.
+        RequestError: no songs, or another number of titles than of songs.
     """
     import matplotlib.pyplot as plt
 
     if not songs:
-        raise RenderingError("A film strip needs at least one song.")
+        raise RequestError("A film strip needs at least one song.")
     if titles is not None and len(titles) != len(songs):
-        raise RenderingError(f"{len(songs)} songs need {len(songs)} titles, not {len(titles)}.")
+        raise RequestError(f"{len(songs)} songs need {len(songs)} titles, not {len(titles)}.")
     end = seconds or max(song.seconds for song in songs) or 1.0
     pitches = np.concatenate([song.pitch for song in songs])
     pitches = pitches if len(pitches) else np.array([60])
@@ -186,10 +188,10 @@ def filmstrip(
 
 def _window(song: Song, seconds: tuple[float, float] | None) -> tuple[float, float]:
     if not len(song):
-        raise RenderingError("This song has no notes, so there is nothing to draw.")
+        raise SongError("This song has no notes, so there is nothing to draw.")
     start, end = seconds or (0.0, song.seconds)
     if not (np.isfinite([start, end]).all() and 0 <= start < end):
-        raise RenderingError(
+        raise RequestError(
             f"A window runs from 0 s or later to a later time, not {start} to {end} s."
         )
     return float(start), float(end)

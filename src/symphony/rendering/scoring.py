@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symphony.rendering.errors import RenderingError
+from symphony.errors import RequestError, SongError
 from symphony.song import Song
 
 MIDDLE_C = 60
@@ -20,13 +20,15 @@ def piano_score(song: Song, measures: int | None, meter: str, pickup: float) -> 
     """A music21 score of two staves; the arguments are those of ``notation``.
 
     Raises:
-        RenderingError: a performance, a time signature that isn't one, a song too long.
+        SongError: a performance.
+        RequestError: a time signature that isn't one, a pickup that fills a measure, or more
+            measures than fit.
     """
     from music21 import key, layout, stream
     from music21 import meter as meters
 
     if song.onset_quarters is None or song.duration_quarters is None:
-        raise RenderingError(
+        raise SongError(
             f"{song.name or 'This song'} is a performance: it knows seconds but no beat, so "
             "written notes would be nonsense. Show rendering.piano_roll(song) instead, or "
             "quantize it to a beat first."
@@ -34,11 +36,11 @@ def piano_score(song: Song, measures: int | None, meter: str, pickup: float) -> 
     try:
         bar = float(meters.TimeSignature(meter).barDuration.quarterLength)
     except Exception:
-        raise RenderingError(
+        raise RequestError(
             f"{meter!r} is not a time signature; one looks like 3/4 or 6/8."
         ) from None
     if not 0 <= pickup < bar:
-        raise RenderingError(
+        raise RequestError(
             f"A pickup is shorter than a measure of {bar:g} quarters, not {pickup:g}."
         )
     estimate = _key(song)
@@ -47,7 +49,7 @@ def piano_score(song: Song, measures: int | None, meter: str, pickup: float) -> 
     onset = [time + lead for time in onset]
     whole = Fraction(bar).limit_denominator(16)
     if measures is None and max(onset) >= whole * MOST_MEASURES:
-        raise RenderingError(
+        raise RequestError(
             f"This song has more than {MOST_MEASURES} measures: say how many to engrave."
         )
     last = whole * (measures or MOST_MEASURES)

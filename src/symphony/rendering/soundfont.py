@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from symphony.rendering.errors import RenderingError
+from symphony.errors import FileError
+from symphony.files import sentence
 
 LONGEST_TONE = 24.0  # seconds: by then even the lowest string has faded
 FILTER_BLOCK = 0.05  # seconds between two settings of the filter
@@ -88,16 +89,16 @@ def soundfont_path() -> Path:
     """TimGM6mb.sf2, which comes with pretty_midi.
 
     Raises:
-        RenderingError: pretty_midi isn't installed, or came without its SoundFont.
+        FileError: pretty_midi isn't installed, or came without its SoundFont.
     """
     spec = importlib.util.find_spec("pretty_midi")
     if spec is None or spec.origin is None:
-        raise RenderingError(
+        raise FileError(
             "Sound needs the piano samples that come with pretty_midi: pip install pretty_midi."
         )
     path = Path(spec.origin).parent / "TimGM6mb.sf2"
     if not path.is_file():
-        raise RenderingError(
+        raise FileError(
             f"The piano samples {path.name} are missing from the installed pretty_midi; "
             "pip install --force-reinstall pretty_midi brings them back."
         )
@@ -109,13 +110,14 @@ def piano() -> tuple[Zone, ...]:
     """The zones of the General MIDI grand piano, lowest keys first.
 
     Raises:
-        RenderingError: the SoundFont is missing or isn't one.
+        FileError: the SoundFont is missing or isn't one.
     """
     path = soundfont_path()
-    chunks = _chunks(path.read_bytes(), path.name)
+    with sentence(f"{path} can't be read"):
+        chunks = _chunks(path.read_bytes(), path.name)
     table = {name: _rows(chunks, name, path.name) for name in _TABLES}
     if b"smpl" not in chunks:
-        raise RenderingError(f"{path.name} holds no samples.")
+        raise FileError(f"{path.name} holds no samples.")
     sound = np.frombuffer(chunks[b"smpl"], "<i2")
 
     def bags(
@@ -130,7 +132,7 @@ def piano() -> tuple[Zone, ...]:
     presets = table[b"phdr"]
     grand = np.flatnonzero((presets["preset"][:-1] == 0) & (presets["bank"][:-1] == 0))
     if not len(grand):
-        raise RenderingError(f"{path.name} has no piano at bank 0, preset 0.")
+        raise FileError(f"{path.name} has no piano at bank 0, preset 0.")
     zones = []
     for outer in bags(presets, int(grand[0]), table[b"pbag"], table[b"pgen"]):
         if _INSTRUMENT not in outer:
@@ -147,7 +149,7 @@ def piano() -> tuple[Zone, ...]:
 
 def _chunks(data: bytes, name: str) -> dict[bytes, memoryview]:
     if data[:4] != b"RIFF" or data[8:12] != b"sfbk":
-        raise RenderingError(f"{name} is not a SoundFont.")
+        raise FileError(f"{name} is not a SoundFont.")
     view, found = memoryview(data), {}
     todo = [(12, len(data))]
     while todo:
@@ -165,7 +167,7 @@ def _chunks(data: bytes, name: str) -> dict[bytes, memoryview]:
 def _rows(chunks: dict[bytes, memoryview], kind: bytes, name: str) -> np.ndarray:
     layout = np.dtype(_TABLES[kind])
     if kind not in chunks or len(chunks[kind]) % layout.itemsize:
-        raise RenderingError(f"{name} is cut short: its table {kind.decode()} can't be read.")
+        raise FileError(f"{name} is cut short: its table {kind.decode()} can't be read.")
     return np.frombuffer(chunks[kind], layout)
 
 

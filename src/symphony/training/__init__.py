@@ -1,20 +1,13 @@
-"""Recipes, the loop, weights and cards. Explained in chapter 2."""
+"""The engine: one loop for everything that learns. It knows no system. Explained in chapter 2."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["loop", "adversarial"],
+    submodules=["loop"],
     submod_attrs={
-        "recipes": ["Recipe", "RecipeError", "recipe"],
-        "gan_recipes": ["GanRecipe"],
-        "gan_composing": ["ComposeError", "TrainedGan", "facade_of"],
-        "gan_checkpoint": ["load_film"],
-        "rolls": ["EncodedRolls", "encode_rolls"],
-        "encoded": ["EncodedCorpus", "encode_corpus"],
-        "measure": ["held_out_loss"],
-        "checkpoint": ["CheckpointError", "Trained", "load_model", "load_snapshots", "shipped"],
-        "baselines": ["baseline", "load_any"],
-        "run": ["train_recipe"],
+        "data": ["Data"],
+        "run": ["Card", "Run", "load_samples"],
+        "system": ["Evaluation", "Logs", "Nets", "Optimizers", "Recipe", "System", "Trained"],
     },
 )

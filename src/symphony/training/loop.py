@@ -1,149 +1,118 @@
-"""The training loop of models that predict the next symbol (chapter 2)."""
+"""The training loop of everything that learns: step, log, evaluate, keep the best, stop, resume."""
 
 from __future__ import annotations
 
+import math
 import time
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Int16
-from torch import Tensor
+from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
-from symphony.training.checkpoint import build_model, save_card, save_weights
-from symphony.training.encoded import EncodedCorpus, condition_codec
-from symphony.training.folder import STATE, make_folder, set_aside, writing
-from symphony.training.measure import held_out_loss
-from symphony.training.recipes import Recipe, RecipeError
-from symphony.training.runtime import asked_to_stop, launch, load_state, reduced, save_state
-
-
-def draw_windows(stream: Int16[np.ndarray, " t"], recipe: Recipe, step: int) -> tuple[Tensor, ...]:
-    """The batch of a step: symbols [batch, window + 1] and, where told, conditions for the last
-    ``window`` of them. The same whenever and wherever it is drawn.
-    """
-    chance = np.random.default_rng([recipe.seed, step])
-    window = min(recipe.window, len(stream) - 1)  # a little music makes a short window
-    starts = chance.integers(0, len(stream) - window, recipe.batch)
-    asked = condition_codec(recipe)
-    # A condition looks beyond the window. The stream begins and ends with the start symbol, so
-    # repeating its ends adds no music.
-    beyond = asked.window if asked else 0
-    at = starts[:, None] + np.arange(-beyond, window + 1 + beyond)
-    symbols = stream[np.clip(at, 0, len(stream) - 1)]
-    tokens = torch.from_numpy(symbols[:, beyond : beyond + window + 1].astype(np.int64))
-    if asked is None:
-        return (tokens,)
-    rows = asked.rows(symbols, int(stream[0]))[:, beyond + 1 : beyond + window + 1]
-    return tokens, torch.from_numpy(rows)
+from symphony.errors import RequestError
+from symphony.training.data import Data
+from symphony.training.run import WEIGHTS, Card, History, Run, save_weights
+from symphony.training.runtime import asked_to_stop, hardware, reduced
+from symphony.training.system import Nets, System
 
 
 def train(
-    recipe: Recipe,
-    music: EncodedCorpus | Path,
-    out: Path,
+    system: System,
+    data: Data,
+    run: Run,
+    fabric: Fabric,
     *,
-    device: str = "auto",
     resume: bool = False,
     progress: bool = True,
-) -> dict[str, Any] | None:
-    """Train one model and leave its weights and card in ``out``.
+) -> Card | None:
+    """Train a system and leave weights, samples and card in the folder of ``run``.
 
     Args:
-        recipe: what to do.
-        music: the encoded music, or its file, read once all processes have started.
-        out: the run's folder.
-        device: auto, cpu, cuda or mps.
-        resume: go on from the state in ``out``; the result is the same as without a stop.
+        system: what to train.
+        data: its music, encoded.
+        run: where everything is kept.
+        fabric: the devices, launched.
+        resume: go on from the state in the folder; the result is the same as without a stop.
         progress: show a bar.
 
     Returns:
         The card; None on every process but the first of several.
 
     Raises:
-        RecipeError: nothing to resume, a run of another recipe, or a loss that is not finite.
+        RequestError: a run of another recipe, or a loss that is no longer finite.
+        FileError: nothing to resume, or a full disk.
         KeyboardInterrupt: stopped by Ctrl-C, after the state was saved.
     """
-    fabric = launch(device, recipe.batch)
-    fabric.barrier()  # the first process may still be writing the file
-    encoded = EncodedCorpus.load(music) if isinstance(music, Path) else music
-    encoded.check()
-    torch.manual_seed(recipe.seed)
-    model = build_model(recipe, encoded.vocabulary)
-    optimizer: Any = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-    model, optimizer = fabric.setup(model, optimizer)
-    model.mark_forward_method("loss")
-    run: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": float("inf"), "curve": []}
-    run["corpus"] = encoded.corpus
-    state = {"model": model, "optimizer": optimizer, "run": run, "recipe": recipe.hash}
-    if resume:
-        load_state(fabric, out / STATE, state)
-        run = state["run"]
-    elif fabric.is_global_zero:
-        make_folder(out)
-        if set_aside(out) and progress:
-            tqdm.write(f"An earlier run in {out} is now in {out / 'earlier'}")
-    asked = condition_codec(recipe)
-    shares = slice(fabric.global_rank, None, fabric.world_size)
-    losses = [torch.tensor(loss, device=fabric.device) for loss in run.pop("pending", [])]
+    recipe, first = system.recipe, fabric.is_global_zero
+    data = data.seen_by(fabric.global_rank, fabric.world_size, fabric.device)
+    torch.manual_seed(recipe.seed)  # every process builds the same weights
+    nets = system.build(data).to(fabric.device)
+    opts = system.optimizers(nets)
+    history = run.load_state(system, nets, opts, data) if resume else History()
     bar = tqdm(
         total=recipe.steps,
-        initial=run["step"],
+        initial=history.step,
         desc=f"{recipe.name} ({recipe.size})",
-        disable=not (progress and fabric.is_global_zero),
+        disable=not (progress and first),
     )
-    begun = time.perf_counter() - run["seconds"]
+    begun = time.perf_counter() - history.seconds
+
+    def save() -> None:
+        history.seconds = time.perf_counter() - begun
+        if first:
+            run.save_state(system, nets, opts, data, history)
+
     with asked_to_stop() as stopped, bar:
-        while run["step"] < recipe.steps:
-            step = run["step"]
-            windows = draw_windows(encoded.train, recipe, step)
-            windows = tuple(part[shares].to(fabric.device) for part in windows)
-            torch.manual_seed((recipe.seed << 32) + (step << 8) + fabric.global_rank)  # dropout
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * (1 - 0.9 * step / recipe.steps)
-            model.train()
-            optimizer.zero_grad()
-            loss = model.loss(*windows)
-            fabric.backward(loss)
-            fabric.clip_gradients(model, optimizer, max_norm=recipe.clip)
-            optimizer.step()
-            losses.append(loss.detach())
-            run["step"] = step = step + 1
+        while history.step < recipe.steps:
+            torch.manual_seed((recipe.seed << 32) + (history.step << 8) + fabric.global_rank)
+            nets.train()
+            logs = system.train_step(nets, opts, data, history.step)
+            history.logs.append(reduced(fabric, logs))
+            history.step += 1
             bar.update()
-            if step in recipe.snapshots and fabric.is_global_zero:
-                with writing(out):
-                    save_weights(model.module, out / f"step-{step:06d}.safetensors")
-            if step % recipe.evaluate_every == 0 or step == recipe.steps:
-                mean = float(reduced(fabric, torch.stack(losses).mean(), "mean"))
-                if not np.isfinite(mean):
-                    raise RecipeError(
-                        f"The loss is no longer a finite number at step {step}: try a smaller "
-                        f"learning rate than {recipe.learning_rate}."
-                    )
-                losses.clear()
-                held_out = held_out_loss(
-                    model.module, encoded.validation, recipe.validation_symbols, asked
-                )
-                run["curve"].append({"step": step, "train": mean, "validation": held_out})
-                speed = recipe.window * recipe.batch * (bar.format_dict["rate"] or 0)
-                bar.set_postfix_str(
-                    f"train {mean:.3f}, validation {held_out:.3f}, {speed:,.0f} symbols/s"
-                )
-                better = held_out < run["best"]
-                run["best"] = min(held_out, run["best"])
-                if fabric.is_global_zero and (better or recipe.keep == "last"):
-                    with writing(out):
-                        save_weights(model.module, out / "weights.safetensors")
-                run["seconds"] = time.perf_counter() - begun
-                save_state(fabric, out / STATE, state)
-            if reduced(fabric, torch.tensor(float(stopped.is_set())), "sum") > 0:
-                if losses:  # else this very step was saved above
-                    run["seconds"] = time.perf_counter() - begun
-                    run["pending"] = reduced(fabric, torch.stack(losses), "mean").tolist()
-                    save_state(fabric, out / STATE, state)
-                if fabric.is_global_zero:
-                    bar.write(f"Stopped after step {step}. Go on with --resume --out {out}")
+            if first and history.step in recipe.snapshots:
+                save_weights(system.kept(nets), run.snapshot(history.step))
+            if history.step % recipe.evaluate_every == 0 or history.step == recipe.steps:
+                better, summary = evaluate(system, nets, data, history)
+                bar.set_postfix_str(summary)
+                if first and better:
+                    save_weights(system.kept(nets), run.folder / WEIGHTS)
+                if first:
+                    run.save_samples(history)
+                save()
+            if reduced(fabric, {"stop": torch.tensor(float(stopped.is_set()))})["stop"] > 0:
+                if history.logs:  # else this very step was saved above
+                    save()
+                if first:
+                    how = f"Go on with --resume --out {run.folder}"
+                    bar.write(f"Stopped after step {history.step}. {how}")
                 raise KeyboardInterrupt
-    return save_card(recipe, encoded, out, run, fabric) if fabric.is_global_zero else None
+    return run.finish(system, data, history, hardware(fabric)) if first else None
+
+
+def evaluate(system: System, nets: Nets, data: Data, history: History) -> tuple[bool, str]:
+    """Add a point to the curve.
+
+    Returns:
+        Whether these weights are to be kept, and a summary for the bar.
+
+    Raises:
+        RequestError: the losses since the last evaluation are no longer finite.
+    """
+    names = history.logs[0]
+    means = {k: float(torch.stack([row[k] for row in history.logs]).mean()) for k in names}
+    history.logs = []
+    found = system.evaluate(system.kept(nets).eval(), data)
+    broken = [name for name, mean in means.items() if not math.isfinite(mean)]
+    if broken or math.isnan(found.score):
+        raise RequestError(
+            f"{(*broken, 'validation')[0]} is no longer a finite number at step {history.step}: "
+            "try a smaller learning rate."
+        )
+    history.curve.append({"step": history.step, **means, **found.metrics})
+    if found.samples is not None:
+        history.samples.append(torch.from_numpy(found.samples))
+    better = found.score >= history.best or system.recipe.keep == "last"
+    if better:
+        history.best, history.best_step = max(found.score, history.best), history.step
+    return better, found.summary

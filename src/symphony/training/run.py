@@ -1,54 +1,298 @@
-"""From a recipe to a finished run: the music encoded once, then the loop."""
+"""The folder of a run: music, weights, card, state, snapshots and samples, each whole or not."""
 
 from __future__ import annotations
 
-import os
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from symphony.training.encoded import encode_corpus
-from symphony.training.gan_recipes import GanRecipe
-from symphony.training.recipes import Recipe
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from symphony.errors import FileError, RequestError
+from symphony.files import sentence, written
+from symphony.training.data import Data
+from symphony.training.machine import versions
+from symphony.training.system import Logs, Nets, Optimizers, Recipe, System, Trained
+from symphony.typed import from_json
+
+STATE, WEIGHTS, CARD = "state.ckpt", "weights.safetensors", "card.json"
+SNAPSHOTS, MUSIC, SAMPLES = "step-[0-9]*.safetensors", "encoded.safetensors", "samples.npz"
 
 
-def train_recipe(
-    recipe: Recipe | GanRecipe,
-    out: Path,
-    *,
-    device: str = "auto",
-    resume: bool = False,
-    progress: bool = True,
-) -> dict[str, Any] | None:
-    """Load and encode the recipe's corpus, train, and leave weights and card in ``out``.
+@dataclass(frozen=True)
+class Card:
+    """What is known of some weights: enough to judge them, and to make them again.
 
-    The encoded music stays in the run's folder, so that going on needs no corpus. Where several
-    processes train together, the first encodes and the others wait for its file.
+    Attributes:
+        system: the room of its system.
+        recipe: the recipe as JSON.
+        recipe_hash: see :attr:`Recipe.hash`.
+        facts: what the system remembers of its data; ``corpus`` is name, fingerprint and licence.
+        weights_sha256: of the file beside the card.
+        best_step: the step whose weights these are.
+        versions: of the code and of the libraries that decide what a run gives.
+        hardware: where it was trained.
+        processes: how many trained it together.
+        minutes: how long it took.
+        parameters: weights of each net.
+        curve: a point an evaluation: means of the step's logs since the last, and its metrics.
+        metrics: on held-out music.
+        measured: what experiments added afterwards.
     """
-    from symphony.training.folder import make_folder, writing
-    from symphony.training.loop import train
 
-    if isinstance(recipe, GanRecipe):
-        from symphony.training.adversarial import train_gan
-        from symphony.training.gan_models import config_of
-        from symphony.training.rolls import encode_rolls, roll_codec
+    system: str
+    recipe: dict[str, Any]
+    recipe_hash: str
+    facts: dict[str, Any]
+    weights_sha256: str = ""
+    best_step: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    hardware: str = ""
+    processes: int = 1
+    minutes: float = 0.0
+    parameters: dict[str, int] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
 
-        config_of(recipe)  # what can't be built is refused before the corpus is read
+    @staticmethod
+    def of(recipe: Recipe, facts: dict[str, Any], **found: Any) -> Card:
+        """The card of weights that follow a recipe, and what was found of them."""
+        return Card(recipe.room, recipe.to_dict(), recipe.hash, facts, **found)
 
-    make_folder(out)  # before the corpus is read, which can take a while
-    path = out / "encoded.npz"
-    first = int(os.environ.get("RANK", "0")) == 0
-    if first and not (resume and path.is_file()):
-        from symphony.codecs import codec_from_dict
-        from symphony.corpora import load_corpus
+    @property
+    def corpus(self) -> dict[str, str]:
+        """Name, fingerprint and licence of the music it learned from."""
+        found: dict[str, str] = self.facts["corpus"]
+        return found
 
-        corpus = load_corpus(recipe.corpus, progress=progress)
-        encoded: Any
-        if isinstance(recipe, GanRecipe):
-            encoded = encode_rolls(corpus, roll_codec(recipe), recipe)
-        else:
-            encoded = encode_corpus(corpus, codec_from_dict(recipe.codec), recipe)
-        with writing(out):
-            encoded.save(path)
-    if isinstance(recipe, GanRecipe):
-        return train_gan(recipe, path, out, device=device, resume=resume, progress=progress)
-    return train(recipe, path, out, device=device, resume=resume, progress=progress)
+    def save(self, folder: Path) -> None:
+        """Write ``card.json``."""
+        with written(folder / CARD) as partial:
+            partial.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @staticmethod
+    def load(folder: Path) -> Card:
+        """Read ``card.json``.
+
+        Raises:
+            OSError: there is none.
+            FileError: it is broken.
+        """
+        text = (folder / CARD).read_bytes()
+        try:
+            card: Card = from_json(Card, json.loads(text), "card")
+            from_json(dict[str, str], card.corpus, "facts.corpus")
+            return card
+        except (ValueError, KeyError, RecursionError) as error:
+            raise FileError(f"The card in {folder} is broken: {error}.") from None
+
+
+@dataclass
+class History:
+    """All that the loop remembers of a run."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = -float("inf")
+    best_step: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+    samples: list[torch.Tensor] = field(default_factory=list)
+    logs: list[Logs] = field(default_factory=list)  # since the last evaluation
+
+
+def save_weights(nets: Nets, path: Path) -> None:
+    """Write the weights in half precision; counts stay whole."""
+    half = {
+        k: (v.half() if v.is_floating_point() else v).detach().cpu().contiguous()
+        for k, v in nets.state_dict().items()
+    }
+    with written(path) as partial:
+        try:
+            save_file(half, partial)
+        except SafetensorError as error:
+            raise OSError(None, str(error)) from None
+
+
+def load_weights(nets: Nets, path: Path) -> Nets:
+    """The nets with the weights in a file.
+
+    Raises:
+        FileError: no weights, or those of other nets.
+    """
+    try:
+        found = load_file(path)
+        whole = {k: v.float() if v.is_floating_point() else v for k, v in found.items()}
+        nets.load_state_dict(whole)
+    except Exception as error:  # safetensors' own error, or RuntimeError for other shapes
+        reason = str(error).splitlines()[0]
+        raise FileError(f"The weights {path.name} don't fit: {reason}") from None
+    return nets.eval()
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run keeps everything."""
+
+    folder: Path
+
+    def begin(self, data: Data) -> bool:
+        """Make the folder, set an earlier run in it aside, and keep the music there.
+
+        Left where it is, an earlier run's snapshots would pass for those of this one; deleted, a
+        finished model would be lost to a command given twice.
+
+        Returns:
+            Whether there was an earlier run; it is now in ``earlier``, ``earlier-2``, …
+
+        Raises:
+            FileError: nothing can be written there.
+        """
+        with sentence(f"A run can't be kept in {self.folder}"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            names = (STATE, WEIGHTS, CARD, SNAPSHOTS, SAMPLES)
+            found = [path for name in names for path in self.folder.glob(name)]
+            if found:
+                places = ["earlier", *(f"earlier-{n}" for n in range(2, 1000))]
+                aside = next(self.folder / n for n in places if not (self.folder / n).exists())
+                aside.mkdir()
+                for path in [*found, *self.folder.glob(MUSIC)]:
+                    path.rename(aside / path.name)
+        data.save(self.folder / MUSIC)
+        return bool(found)
+
+    def data(self) -> Data:
+        """The music of this run."""
+        return Data.load(self.folder / MUSIC)
+
+    def snapshot(self, step: int) -> Path:
+        """Where the weights of a step are kept."""
+        return self.folder / f"step-{step:06d}.safetensors"
+
+    def snapshots(self) -> dict[int, Path]:
+        """The weights that were kept on the way, by step."""
+        found = sorted(self.folder.glob(SNAPSHOTS))
+        return {int(path.stem.removeprefix("step-")): path for path in found}
+
+    def save_state(
+        self, system: System, nets: Nets, opts: Optimizers, data: Data, history: History
+    ) -> None:
+        """Everything needed to go on exactly from here.
+
+        Raises:
+            FileError: the disk is full; the state before is still there.
+        """
+        state = {
+            "recipe": system.recipe.hash,
+            "corpus": data.facts["corpus"],
+            "nets": nets.state_dict(),
+            "optimizers": {name: each.state_dict() for name, each in opts.items()},
+            "history": vars(history),
+        }
+        with written(self.folder / STATE) as partial:
+            try:
+                torch.save(state, partial)
+            except RuntimeError as error:  # torch's writer, where the disk is full
+                reason = str(error).splitlines()[0]
+                raise OSError(None, f"{reason}; make room and go on with --resume") from None
+
+    def load_state(self, system: System, nets: Nets, opts: Optimizers, data: Data) -> History:
+        """Bring nets and optimizers back, in place, and the history.
+
+        Raises:
+            FileError: there is no state, or a broken one.
+            RequestError: it belongs to another recipe or other music.
+        """
+        path = self.folder / STATE
+        if not path.is_file():
+            raise FileError(f"There is nothing to resume in {self.folder}: train without --resume.")
+        try:  # data only: a file from a stranger can't run anything
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if state["recipe"] != system.recipe.hash:
+                raise RequestError(
+                    f"The run in {self.folder} follows another recipe: give the same recipe, "
+                    "size, corpus and seed as before, or another folder."
+                )
+            if state["corpus"] != data.facts["corpus"]:
+                raise RequestError(
+                    f"The run in {self.folder} learned from other music than is there now: start "
+                    "anew, or bring the corpus back as it was."
+                )
+            nets.load_state_dict(state["nets"])
+            for name, each in opts.items():
+                each.load_state_dict(state["optimizers"][name])
+            return History(**state["history"])
+        except RequestError:
+            raise
+        except Exception as error:  # torch raises many kinds for a broken file
+            raise FileError(
+                f"The state in {self.folder} is broken ({type(error).__name__}): train without "
+                "--resume."
+            ) from None
+
+    def save_samples(self, history: History) -> None:
+        """Write what was made at each evaluation: ``steps`` [k] and ``samples`` [k, …]."""
+        if history.samples:
+            steps = [int(point["step"]) for point in history.curve]
+            with written(self.folder / SAMPLES) as partial:
+                samples = torch.stack(history.samples).numpy()
+                np.savez_compressed(partial, steps=steps, samples=samples)
+
+    def finish(self, system: System, data: Data, history: History, hardware: str) -> Card:
+        """Measure the kept weights on held-out music and write the card beside them.
+
+        Raises:
+            RequestError: weights that half precision can't hold.
+        """
+        weights = self.folder / WEIGHTS
+        nets = load_weights(system.kept(system.build(data)), weights).to(data.device)
+        metrics = system.report(nets, data)
+        if not np.isfinite(list(metrics.values())).all():
+            raise RequestError(
+                "The trained weights don't fit into half precision: try a smaller learning rate."
+            )
+        card = Card.of(
+            system.recipe,
+            data.facts,
+            weights_sha256=sha256(weights),
+            best_step=history.best_step,
+            versions=versions(),
+            hardware=hardware,
+            processes=data.world,
+            minutes=round(history.seconds / 60, 2),
+            parameters={k: sum(p.numel() for p in net.parameters()) for k, net in nets.items()},
+            curve=history.curve,
+            metrics=metrics,
+        )
+        card.save(self.folder)
+        return card
+
+
+def sha256(path: Path) -> str:
+    """Of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_samples(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The steps at which a run was evaluated, and what it made then: [k] and [k, …].
+
+    Raises:
+        FileError: there are no samples, or broken ones.
+    """
+    try:
+        with np.load(folder / SAMPLES, allow_pickle=False) as file:
+            return file["steps"], file["samples"]
+    except Exception as error:  # a broken zip raises a dozen kinds
+        raise FileError(f"There are no samples in {folder} ({type(error).__name__}).") from None
+
+
+def load_trained(system: System, card: Card, weights: Path) -> Trained:
+    """The system of a card with the weights in a file."""
+    nets = load_weights(system.kept(system.build(Data({}, card.facts))), weights)
+    return Trained(system, nets, card)

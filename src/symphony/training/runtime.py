@@ -1,4 +1,4 @@
-"""Devices, stopping, and the state that lets a run go on: what every loop shares."""
+"""Devices, processes and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from symphony.training.folder import writing
-from symphony.training.recipes import RecipeError
+from symphony.errors import RequestError
+from symphony.training.machine import processor
+from symphony.training.system import Logs
 
 
 def launch(device: str, batch: int) -> Fabric:
@@ -22,16 +23,16 @@ def launch(device: str, batch: int) -> Fabric:
 
     Args:
         device: auto, cpu, cuda or mps.
-        batch: windows a step, over all processes together; each takes an equal share.
+        batch: examples a step, over all processes together; each takes an equal share.
 
     Raises:
-        RecipeError: the device isn't there, or the batch can't be shared equally.
+        RequestError: the device isn't there, or the batch can't be shared equally.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if batch % world:
-        raise RecipeError(
-            f"A batch of {batch} windows can't be shared equally by {world} processes: start as "
-            f"many processes as divide {batch}."
+        raise RequestError(
+            f"A batch of {batch} can't be shared equally by {world} processes: start as many "
+            f"processes as divide {batch}."
         )
     here = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     try:
@@ -42,14 +43,22 @@ def launch(device: str, batch: int) -> Fabric:
             strategy="ddp" if world > 1 else "auto",
         )
     except Exception as error:  # Fabric raises its own kinds for a missing device
-        raise RecipeError(f"The device {device!r} can't be used here: {error}") from None
+        raise RequestError(f"The device {device!r} can't be used here: {error}") from None
     fabric.launch()
     return fabric
 
 
-def reduced(fabric: Fabric, value: Tensor, how: str) -> Tensor:
-    """A number summed or averaged over all processes; itself where there is one."""
-    return cast(Tensor, fabric.all_reduce(value, reduce_op=how)) if fabric.world_size > 1 else value
+def reduced(fabric: Fabric, logs: Logs) -> Logs:
+    """Numbers as their mean over all processes; themselves where there is one."""
+    if fabric.world_size == 1:
+        return logs
+    together = cast(Tensor, fabric.all_reduce(torch.stack([*logs.values()]), reduce_op="mean"))
+    return dict(zip(logs, together, strict=True))
+
+
+def hardware(fabric: Fabric) -> str:
+    """What a run computed on."""
+    return torch.cuda.get_device_name() if fabric.device.type == "cuda" else processor()
 
 
 @contextmanager
@@ -71,48 +80,3 @@ def asked_to_stop() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def save_state(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
-    """Write the state beside the old one, then put it in its place.
-
-    Raises:
-        RecipeError: it can't be written, as on a full disk; the state before it is still there.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    with writing(path.parent):
-        fabric.save(partial, state)
-        if fabric.is_global_zero:
-            partial.replace(path)
-    fabric.barrier()
-
-
-def load_state(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
-    """Bring a state back, in place.
-
-    Raises:
-        RecipeError: there is none, it is broken, or it belongs to another recipe or other music.
-    """
-    if not path.is_file():
-        raise RecipeError(f"There is nothing to resume in {path.parent}: train without --resume.")
-    try:
-        saved = fabric.load(path)
-        same = saved["recipe"] == state["recipe"]
-        offered = state["run"]["corpus"]
-        heard = saved["run"].get("corpus", offered)
-        rest = fabric.load(path, state) if same else {}
-    except Exception as error:  # torch raises many kinds for a broken file
-        raise RecipeError(
-            f"The state in {path.parent} is broken ({type(error).__name__}): start anew."
-        ) from None
-    state.update(rest)
-    if not same:
-        raise RecipeError(
-            f"The run in {path.parent} follows another recipe: give the same recipe, size, corpus "
-            "and seed as before, or another folder."
-        )
-    if heard != offered:
-        raise RecipeError(
-            f"The run in {path.parent} learned from other music than is there now: start anew, or "
-            "bring the corpus back as it was."
-        )

@@ -1,0 +1,75 @@
+"""The one place where files are written, and where the system's errors become sentences."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from symphony.errors import FileError
+
+
+@contextmanager
+def sentence(doing: str, advice: str = "") -> Iterator[None]:
+    """Turn what the operating system refuses into a sentence.
+
+    Args:
+        doing: what fails, as the sentence's beginning: "x.mid can't be written".
+        advice: a second sentence that says what to do, where the first doesn't.
+
+    Raises:
+        FileError: ``doing``, the system's reason, and the advice.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{doing}: {error.strerror or error}. {advice}".rstrip()) from None
+
+
+@contextmanager
+def written(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside ``path``; when the block ends well it takes that name.
+
+    Until then the old file stays as it was. Whatever goes wrong, Ctrl-C included, leaves it so
+    and nothing beside it. The temporary name keeps the suffix, from which libraries tell the
+    format. A link stays a link, and a file keeps its permissions. A device or a pipe, such as
+    ``/dev/stdout``, can't be replaced: it gets the bytes at the end.
+
+    Raises:
+        FileError: the folder is missing or not writable, the old file is write-protected, or the
+            disk is full.
+    """
+    path = Path(path)
+    with sentence(f"{path} can't be written"):
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        device = path.exists() and not path.is_file()
+        target = path if device else Path(os.path.realpath(path))
+        mode = target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask()
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(None, "it is write-protected")
+        handle, name = tempfile.mkstemp(
+            prefix=".partial-", suffix=path.suffix, dir=None if device else target.parent
+        )
+        os.close(handle)
+        partial = Path(name)
+        try:
+            yield partial
+            if device:
+                path.write_bytes(partial.read_bytes())
+                return
+            partial.chmod(mode)
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The permissions that new files don't get; mkstemp's files are the owner's alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,237 @@
+"""The systems: one room each. This is the one place that lists them."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from symphony.errors import FileError, RequestError
+from symphony.files import sentence
+from symphony.typed import from_json
+
+if TYPE_CHECKING:
+    from symphony.training.data import Data
+    from symphony.training.run import Card
+    from symphony.training.system import Recipe, System, Trained
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+SIZES = ("tiny", "small", "full")
+NGRAMS = ("uniform", "unigram", *(f"ngram-{order}" for order in range(1, 9)), "ngram")
+ROOMS = {  # recipe -> room of its system
+    **dict.fromkeys(NGRAMS, "ngram"),
+    "char-rnn": "char_rnn",
+    "char-rnn-overfit": "char_rnn",
+    "char-rnn-performances": "char_rnn",
+    "char-rnn-reported": "char_rnn",
+    "conditional-char-rnn": "conditional_char_rnn",
+    "conditional-char-rnn-reported": "conditional_char_rnn",
+    "rnn-gan": "rnn_gan",
+    "iwgan": "iwgan",
+    "dcrnn": "dcrnn",
+    "pix2pix": "pix2pix",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every recipe's name."""
+    return tuple(ROOMS)
+
+
+def room(name: str) -> Any:
+    """What a room offers: its SYSTEM and its ``recipe(name, size)``."""
+    return import_module(f"symphony.systems.{name}.system")
+
+
+def recipe(name: str, size: str = "small") -> Any:
+    """A recipe by name and size.
+
+    Raises:
+        RequestError: there is none of this name or size.
+    """
+    if name not in ROOMS:
+        raise RequestError(f"There is no recipe {name!r}.{_nearest(name, names())}")
+    if size not in SIZES:
+        raise RequestError(f"A recipe comes in the sizes {', '.join(SIZES)}, not {size!r}.")
+    return room(ROOMS[name]).recipe(name, size)
+
+
+def system(recipe: Recipe) -> System:
+    """The system that follows a recipe."""
+    made: System = room(recipe.room).SYSTEM(recipe)
+    return made
+
+
+def encode(recipe: Recipe) -> Data:
+    """The corpus of a recipe, encoded as its system reads it."""
+    from symphony.corpora import load_corpus
+
+    return system(recipe).encode(load_corpus(recipe.corpus, progress=False))
+
+
+def train(
+    recipe_or_name: Recipe | str,
+    out: str | Path,
+    *,
+    size: str = "small",
+    corpus: str | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    progress: bool = True,
+) -> Card | None:
+    """Load and encode a corpus, train, and leave weights and card in a folder.
+
+    The encoded music stays in the run's folder, so that going on needs no corpus. Under
+    ``torchrun`` the first process encodes, and all train one model.
+
+    Args:
+        recipe_or_name: what to do.
+        out: the run's folder. An earlier run in it is kept in ``earlier``.
+        size: of a recipe by name: tiny, small or full.
+        corpus: another corpus than the recipe's, by name or a folder.
+        seed: another seed than the recipe's.
+        device: auto, cpu, cuda or mps.
+        resume: go on where a stopped run left off, exactly as if it had not stopped.
+        progress: show a bar.
+
+    Returns:
+        The card; None on every process but the first of several.
+
+    Raises:
+        RequestError: what can't be trained so; nothing is written then.
+        SongError: a corpus without enough music.
+        FileError: nothing to resume, or no place to write.
+        KeyboardInterrupt: stopped by Ctrl-C, after the state was saved.
+    """
+    from symphony.training import loop
+    from symphony.training.run import Run
+    from symphony.training.runtime import launch
+
+    chosen = recipe(recipe_or_name, size) if isinstance(recipe_or_name, str) else recipe_or_name
+    chosen = replace(
+        chosen,
+        corpus=chosen.corpus if corpus is None else corpus,
+        seed=chosen.seed if seed is None else seed,
+    )
+    learner, run = system(chosen), Run(Path(out))
+    fabric = launch(device, chosen.batch)
+    if not resume and fabric.is_global_zero:
+        from symphony.corpora import load_corpus
+
+        with sentence(f"A run can't be kept in {run.folder}"):
+            run.folder.mkdir(parents=True, exist_ok=True)  # before minutes of reading
+        data = learner.encode(load_corpus(chosen.corpus, progress=progress))
+        if run.begin(data) and progress:
+            print(f"An earlier run in {run.folder} is kept beside it, in its folder 'earlier'.")
+    fabric.barrier()  # the first process may still be writing the file
+    return loop.train(learner, run.data(), run, fabric, resume=resume, progress=progress)
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the models that come with the library."""
+    return tuple(sorted(p.parent.name for p in SHIPPED.glob("*/card.json")))
+
+
+def card_of(name_or_folder: str | Path) -> tuple[Card, Path]:
+    """The card of a shipped model or of a finished run, and where it lies.
+
+    Raises:
+        FileError: there is none, or it is broken.
+    """
+    from symphony.training.run import STATE, Card
+
+    name = str(name_or_folder)
+    folder = SHIPPED / name if name in shipped() else Path(name)
+    try:
+        folder = folder.expanduser()
+        return Card.load(folder), folder
+    except (OSError, RuntimeError):  # RuntimeError: the home of someone who isn't here
+        if (folder / STATE).is_file():
+            raise FileError(
+                f"The run in {name} isn't finished: go on with --resume --out {name}."
+            ) from None
+        raise FileError(
+            f"There is no model {name!r}: neither shipped nor the folder of a finished run."
+            f"{_nearest(name, (*shipped(), *NGRAMS))}"
+        ) from None
+
+
+def system_of(card: Card) -> System:
+    """The system that a card tells of.
+
+    Raises:
+        FileError: the card describes none that could be built.
+    """
+    try:
+        if card.system not in ROOMS.values():
+            raise ValueError(f"there is no system {card.system!r}")
+        kind = room(card.system).SYSTEM
+        found: System = kind(from_json(get_type_hints(kind)["recipe"], card.recipe, "recipe"))
+        return found
+    except ValueError as error:  # a recipe's own refusals are ValueErrors
+        raise FileError(f"The card is broken: {error}") from None
+
+
+def load(name_or_folder: str | Path, corpus: str = "chorales") -> Trained:
+    """A shipped model by name, the model in a run's folder, or an n-gram model.
+
+    Args:
+        name_or_folder: such as "dcrnn", "runs/mine" or "ngram-4".
+        corpus: what an n-gram model is counted on, in seconds; other models know their own.
+
+    Raises:
+        FileError: no such model, a broken file, or weights that aren't the card's.
+    """
+    from symphony.training.run import WEIGHTS, sha256
+
+    name = str(name_or_folder)
+    fit = getattr(room(ROOMS[name]), "fit", None) if name in ROOMS else None
+    if fit is not None:  # quicker to count than to load
+        from symphony.corpora import load_corpus
+
+        fitted: Trained = fit(replace(recipe(name), corpus=corpus), load_corpus(corpus))
+        return fitted
+    card, folder = card_of(name)
+    weights = folder / WEIGHTS
+    if not weights.is_file() or sha256(weights) != card.weights_sha256:
+        raise FileError(
+            f"The weights in {folder} are not those its card describes: they are missing, "
+            "cut short or changed."
+        )
+    return _trained(card, weights)
+
+
+def load_snapshots(folder: str | Path) -> dict[int, Trained]:
+    """The models that a run kept on its way, by step."""
+    from symphony.training.run import Run
+
+    card, place = card_of(folder)
+    return {step: _trained(card, path) for step, path in Run(place).snapshots().items()}
+
+
+def _trained(card: Card, weights: Path) -> Trained:
+    from symphony.training.run import load_trained
+
+    try:
+        return load_trained(system_of(card), card, weights)
+    except FileError:
+        raise
+    except (TypeError, ValueError, RuntimeError, KeyError) as error:  # nets that can't be built
+        reason = str(error).splitlines()[0]
+        raise FileError(f"{weights.parent} can't be built from its card: {reason}") from None
+
+
+def controls_of(name_or_folder: str) -> type:
+    """What a model may be told, without loading its weights: a dataclass."""
+    if name_or_folder in NGRAMS:
+        found: type = room(ROOMS[name_or_folder]).SYSTEM.controls
+        return found
+    return system_of(card_of(name_or_folder)[0]).controls
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f" Did you mean {near[0]}?" if near else f" There are: {', '.join(known)}."

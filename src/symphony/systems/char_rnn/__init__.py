@@ -1,0 +1,1 @@
+"""Char-RNN: an LSTM that predicts the next symbol (chapter 2)."""

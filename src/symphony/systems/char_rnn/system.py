@@ -1,0 +1,102 @@
+"""Char-RNN: predict the next symbol, then draw it, again and again (chapter 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch.nn import functional
+
+from symphony.systems.char_rnn.network import CharLSTM, CharLSTMConfig
+from symphony.systems.streams import ALL_KEYS, TINY, StreamRecipe, StreamSystem, draw_windows
+from symphony.training.data import Data
+from symphony.training.system import Logs, Nets, Optimizers, descend
+
+SMALL = CharLSTMConfig(num_layers=2, hidden_size=256, embedding_dim=128)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharRNNRecipe(StreamRecipe):
+    """How to train a Char-RNN.
+
+    Attributes:
+        network: its shape.
+    """
+
+    room: ClassVar[str] = "char_rnn"
+
+    network: CharLSTMConfig = SMALL
+
+
+@dataclass(frozen=True)
+class CharRNN(StreamSystem):
+    """An LSTM over symbols, by likelihood."""
+
+    recipe: CharRNNRecipe
+
+    def build(self, data: Data) -> Nets:
+        """The network, untrained."""
+        codec = self.recipe.codec
+        return Nets({"network": CharLSTM(codec.vocab_size, self.recipe.network)})
+
+    def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
+        """Teacher forcing: read true symbols, predict each next one, go downhill."""
+        windows = draw_windows(data.train["symbols"], self.recipe, step)
+        tokens = data.share(torch.from_numpy(windows))  # [B, T + 1]
+        logits, _ = nets["network"](tokens[:, :-1])  # [B, T, V + 1]
+        loss = functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        descend(loss, opts["network"], lr=self.lr(step), clip=self.recipe.clip)
+        return {"train": loss.detach()}
+
+
+REPORTED: dict[str, Any] = {  # the report's own setting, for whoever has its songs: never shipped
+    "steps": 20_000,
+    "window": 64,
+    "lr": 1e-4,
+    "keep": "last",
+    "evaluate_every": 500,
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "char-rnn": {"transpose": ALL_KEYS},
+    "char-rnn-overfit": {
+        "subset": 32,
+        "steps": 3000,
+        "batch": 16,
+        "lr": 3e-3,
+        "keep": "last",
+        "evaluate_every": 50,
+        "snapshots": (100, 200, 300, 400, 500, 700, 1000, 3000),
+    },
+    "char-rnn-performances": {"corpus": "asap", "steps": 1300},
+    "char-rnn-reported": REPORTED,
+}
+
+
+def recipe(name: str, size: str) -> CharRNNRecipe:
+    """A Char-RNN's recipe by name and size."""
+    dropout = {"small": 0.25, "full": 0.3}.get(size, 0.0) if name == "char-rnn" else 0.0
+    network = replace(SMALL, dropout=dropout)
+    made: CharRNNRecipe = sized(
+        CharRNNRecipe(name=name, size="small", network=network, **VARIANTS[name]), size
+    )
+    return made
+
+
+def sized(base: Any, size: str) -> Any:
+    """A small recipe in another size."""
+    reported = base.name.endswith("-reported")
+    if size == "tiny":
+        shape = replace(base.network, num_layers=1, hidden_size=32, embedding_dim=16)
+        snapshots = (10, 20, 30) if base.snapshots else ()
+        return replace(base, network=shape, snapshots=snapshots, **TINY)
+    if size == "small":
+        return replace(base, steps=2000, lr=1e-3) if reported else base
+    embedding = 500 if reported else 256
+    shape = replace(base.network, num_layers=3, hidden_size=512, embedding_dim=embedding)
+    base = replace(base, size=size, network=shape)
+    longer = base.steps if base.subset else 20 * base.steps
+    return base if reported else replace(base, lr=1e-3, batch=64, steps=longer)
+
+
+SYSTEM = CharRNN

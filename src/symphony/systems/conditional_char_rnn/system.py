@@ -1,0 +1,170 @@
+"""Conditional Char-RNN: predict the next symbol, told what the music should be like (chapter 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, EventCodec, Plan
+from symphony.codecs.conditions import REPORTED as REPORTED_CONDITION
+from symphony.errors import RequestError
+from symphony.systems.char_rnn.system import REPORTED, SMALL, sized
+from symphony.systems.conditional_char_rnn.network import (
+    ConditionalCharLSTM,
+    ConditionalCharLSTMConfig,
+    Conditioned,
+)
+from symphony.systems.sampling import SamplingControls
+from symphony.systems.streams import (
+    ALL_KEYS,
+    StreamRecipe,
+    StreamSystem,
+    compose_events,
+    draw_windows,
+)
+from symphony.training.data import Data
+from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, control, descend
+
+if TYPE_CHECKING:
+    from symphony.song import Song
+
+RATE = 20  # times a second that a plan is read
+SHAPE = ConditionalCharLSTMConfig(SMALL.num_layers, SMALL.hidden_size, SMALL.embedding_dim)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionalCharRNNRecipe(StreamRecipe):
+    """How to train a conditional Char-RNN.
+
+    Attributes:
+        network: its shape.
+        condition: what it is told, measured on the music itself.
+    """
+
+    room: ClassVar[str] = "conditional_char_rnn"
+
+    network: ConditionalCharLSTMConfig = SHAPE
+    condition: ConditionCodec = ConditionCodec()
+
+
+@dataclass(frozen=True)
+class ConditionalControls(SamplingControls):
+    """What a conditional model may be told: how to draw, and what to play."""
+
+    key: str | None = control(None, 'such as "A minor", or several in turn: "C major:G major"')
+    pitch: str | None = control(None, 'register, 0 (low) to 9: "5" holds, "8:2" falls, "2:8:2"')
+    density: str | None = control(None, "notes a second, 0 (few) to 9, likewise")
+    preset: str | None = control(None, f"a plan by name; what else is said comes first: "
+                                       f"{'; '.join(PRESETS)}")  # fmt: skip
+    plan: Plan | Sequence[Plan] | None = field(default=None)  # in place of words; one, or one each
+
+    def __post_init__(self) -> None:
+        """Refuse words that say nothing, before a model is asked."""
+        super().__post_init__()
+        self.plans(1, 1.0)
+
+    def plans(self, batch: int, seconds: float) -> list[Plan] | None:
+        """The plan of each piece; None to leave the model free.
+
+        Raises:
+            RequestError: words that say nothing, or as many plans as there aren't pieces.
+        """
+        if self.plan is None:
+            named = {"key": self.key, "pitch": self.pitch, "density": self.density}
+            words = {name: word for name, word in named.items() if word is not None}
+            if self.preset is not None and self.preset not in PRESETS:
+                raise RequestError(
+                    f"There is no preset {self.preset!r}. Presets: {'; '.join(PRESETS)}."
+                )
+            words = (PRESETS[self.preset] if self.preset is not None else {}) | words
+            return [Plan.of(**words, seconds=seconds)] * batch if words else None
+        return [self.plan] * batch if isinstance(self.plan, Plan) else list(self.plan)
+
+
+@dataclass(frozen=True)
+class ConditionalCharRNN(StreamSystem):
+    """A Char-RNN with a condition at every step."""
+
+    recipe: ConditionalCharRNNRecipe
+    controls: ClassVar[type] = ConditionalControls
+
+    def build(self, data: Data) -> Nets:
+        """The network, untrained."""
+        codec = self.recipe.codec
+        return Nets({"network": ConditionalCharLSTM(codec.vocab_size, self.recipe.network)})
+
+    def conditions(self, stream: np.ndarray) -> ConditionRows:
+        """The truth about a stream."""
+        return ConditionRows(stream, self.recipe.condition, self.recipe.codec.bos)
+
+    def windows(self, data: Data, step: int) -> tuple[Tensor, Tensor]:
+        """Symbols [B, T + 1], and conditions [B, T, K] for the last T of them."""
+        reach = self.recipe.condition.window  # a condition looks beyond the window
+        symbols = draw_windows(data.train["symbols"], self.recipe, step, margin=reach)
+        rows = self.recipe.condition.rows(symbols, self.recipe.codec.bos)[:, reach + 1 : -reach]
+        tokens = torch.from_numpy(symbols[:, reach:-reach])
+        return data.share(tokens), data.share(torch.from_numpy(rows))
+
+    def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
+        """Teacher forcing, the condition beside each symbol and now and then left out."""
+        network = nets["network"]
+        tokens, condition = self.windows(data, step)  # [B, T + 1], [B, T, K]
+        logits, _ = network(tokens[:, :-1], None, network.dropped(condition))  # [B, T, V + 1]
+        loss = functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        descend(loss, opts["network"], lr=self.lr(step), clip=self.recipe.clip)
+        return {"train": loss.detach()}
+
+    def compose(self, trained: Trained, request: Request) -> list[Song]:
+        """Draw symbol after symbol, each told what the plan wants at its time."""
+        model: Any = trained.nets["network"]
+        plans = request.controls.plans(request.batch, request.seconds)
+        if plans is not None:
+            model = self._following(model, plans, request.batch, request.seconds)
+        return compose_events(model, self.recipe, request)
+
+    def _following(
+        self, model: ConditionalCharLSTM, plans: list[Plan], batch: int, seconds: float
+    ) -> Conditioned:
+        """The model, told what each piece's plan wants at each twentieth of a second."""
+        if len(plans) != batch:
+            raise RequestError(f"{batch} pieces need one plan or {batch}, not {len(plans)}.")
+        times = np.arange(0.0, seconds + 1 / RATE, 1 / RATE)
+        table = np.stack([replace(plan, seconds=seconds)(times) for plan in plans])
+        every = np.arange(batch)
+
+        def rows(elapsed: np.ndarray) -> np.ndarray:
+            return table[every, np.minimum((elapsed * RATE).astype(int), len(times) - 1)]
+
+        return Conditioned(model, rows, self.recipe.codec.symbol_seconds())
+
+
+def recipe(name: str, size: str) -> ConditionalCharRNNRecipe:
+    """A conditional Char-RNN's recipe by name and size."""
+    if name == "conditional-char-rnn-reported":
+        base = ConditionalCharRNNRecipe(
+            name=name,
+            size="small",
+            network=replace(SHAPE, condition_dropout=0.0),
+            condition=REPORTED_CONDITION,
+            **REPORTED,
+        )
+    else:
+        base = ConditionalCharRNNRecipe(
+            name=name,
+            size="small",
+            corpus="asap",
+            codec=EventCodec(velocity_bins=32),  # seven classes leave a pianist two or three
+            steps=2400,
+            transpose=ALL_KEYS,
+        )
+    sizes: ConditionalCharRNNRecipe = sized(base, size)
+    return sizes
+
+
+SYSTEM = ConditionalCharRNN

@@ -1,0 +1,1 @@
+"""DCRNN: a plan that is repeated, and a critic that hears its form (chapter 6)."""

@@ -1,0 +1,168 @@
+"""DCRNN's networks: one LSTM plans a phrase, another plays it, never twice alike (chapter 6).
+
+The model of the original Deep Symphony report. The noise may change from step to step, so that a
+plan of letters, a slow walk between two of them, or a musician's arm can lead the piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+PITCHES = 128  # columns of a roll
+OCTAVE, OCTAVES, LOWEST = 12, 10, 4  # a strip is an octave; ten are 120 keys, up from pitch 4
+
+
+@dataclass(frozen=True)
+class DCRNNConfig:
+    """The shape of both networks.
+
+    Attributes:
+        steps: rows of the rolls it learns from, a multiple of 8; a form may be longer.
+        noise: numbers drawn for each letter of a form.
+        phrase: steps that RNNa plans before its plan is repeated.
+        repeat: how often RNNb plays each plan; 1 plans every step anew.
+        hidden_a: LSTM cells of RNNa.
+        hidden_b: LSTM cells of RNNb.
+        strip_channels: channels under the strip kernel: chords the model can learn.
+        critic_channels: of the critic's first layer, then 2, 4 and 4 times as many.
+        conditional: whether generator and critic read a key histogram.
+        output_bias_init: added to the output's first bias, before its tanh: rolls are mostly
+            silence.
+    """
+
+    steps: int = 96
+    noise: int = 100
+    phrase: int = 16
+    repeat: int = 3
+    hidden_a: int = 64
+    hidden_b: int = 32
+    strip_channels: int = 32
+    critic_channels: int = 32
+    conditional: bool = True
+    output_bias_init: float = -1.0
+
+    def __post_init__(self) -> None:
+        counts = (self.noise, self.phrase, self.repeat, self.hidden_a, self.hidden_b)
+        if min(*counts, self.strip_channels, self.critic_channels) < 1:
+            raise ValueError(f"A DCRNN needs noise, phrases, cells and channels, not {self}.")
+        if self.steps < 8 or self.steps % 8:
+            raise ValueError(f"steps is a multiple of 8, not {self.steps}.")
+
+    @property
+    def section(self) -> int:
+        """Rows that one plan and its repeats take: the shortest section of a form."""
+        return self.phrase * self.repeat
+
+
+class DCRNNGenerator(nn.Module):
+    """RNNa plans, the plan is repeated, RNNb plays it with ten strips an octave wide."""
+
+    def __init__(self, config: DCRNNConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = config.noise + (OCTAVE if config.conditional else 0)
+        self.rnn_a = nn.LSTM(size, config.hidden_a, batch_first=True)
+        self.rnn_b = nn.LSTM(config.hidden_a, config.hidden_b, batch_first=True)
+        self.fc = nn.Linear(config.hidden_b, OCTAVES * config.strip_channels)
+        strip: Any = {"kernel_size": (1, OCTAVE), "stride": (1, OCTAVE)}
+        self.strip = nn.ConvTranspose2d(config.strip_channels, 1, **strip)
+        bias: Any = self.strip.bias
+        bias.data += config.output_bias_init
+
+    def forward(
+        self,
+        noise: Float[Tensor, "B z"] | Float[Tensor, "B T z"],
+        key_histogram: Float[Tensor, "B 12"] | None = None,
+    ) -> Float[Tensor, "B T 128"]:
+        """Noise from U(-1, 1) to rolls from -1 (silent) to 1 (sounding).
+
+        Args:
+            noise: one vector for a roll of ``config.steps`` rows, or one for each row, of any
+                number of rows. RNNa reads those of the rows where a plan is first played.
+            key_histogram: the share of each pitch class, C first; needed where the model is
+                conditional, refused where it is not.
+        """
+        c = self.config
+        if noise.dim() == 2:
+            noise = noise[:, None].expand(-1, c.steps, -1)  # [B, T, z]
+        if (key_histogram is not None) != c.conditional:
+            which = "needs" if c.conditional else "takes no"
+            raise ValueError(f"This DCRNN {which} key histogram.")
+        if key_histogram is not None:
+            keys = center_histogram(key_histogram)[:, None].expand(
+                -1, noise.shape[1], -1
+            )  # [B, T, 12]
+            noise = torch.cat([noise, keys], 2)  # [B, T, z + 12]
+        batch, steps = noise.shape[:2]
+        phrase = c.phrase if c.repeat > 1 else steps
+        whole = -(-steps // (phrase * c.repeat))  # plans, the last perhaps cut short
+        padded = functional.pad(noise, (0, 0, 0, whole * phrase * c.repeat - steps))
+        first = padded.unflatten(1, (whole, c.repeat, phrase))[:, :, 0]  # [B, plans, phrase, z]
+        plan, _ = self.rnn_a(first.flatten(1, 2))  # [B, plans * phrase, hidden_a]
+        plan = plan.unflatten(1, (whole, 1, phrase)).expand(-1, -1, c.repeat, -1, -1)
+        played, _ = self.rnn_b(plan.flatten(1, 3)[:, :steps])  # [B, T, hidden_b]
+        strips = self.fc(played).view(batch, steps, OCTAVES, c.strip_channels)  # [B, T, 10, C]
+        keys = self.strip(strips.permute(0, 3, 1, 2))[:, 0]  # [B, T, 120]
+        sound = torch.tanh(keys)
+        return functional.pad(sound, (LOWEST, PITCHES - sound.shape[2] - LOWEST), value=-1.0)
+
+
+def center_histogram(key_histogram: Float[Tensor, "B 12"]) -> Float[Tensor, "B 12"]:
+    """Shares as distances from equal ones, as large as noise is: else they would go unheard."""
+    return OCTAVE * key_histogram - 1
+
+
+def self_similarity(rolls: Float[Tensor, "B T 128"]) -> Float[Tensor, "B T T"]:
+    """XX' of each roll, as a share of its keys: how alike every two of its rows are."""
+    return rolls @ rolls.transpose(1, 2) / rolls.shape[2]
+
+
+class ConvEncoder(nn.Module):
+    """Four 5 x 5 convolutions over a picture, down to one vector."""
+
+    def __init__(self, height: int, width: int, channels: int) -> None:
+        super().__init__()
+        c = channels
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 5, stride=s, padding=2)
+            for a, b, s in ((1, c, 2), (c, 2 * c, 2), (2 * c, 4 * c, 2), (4 * c, 4 * c, 1))
+        )
+        self.size = 4 * c * (height // 8) * (width // 8)
+
+    def forward(self, picture: Float[Tensor, "B h w"]) -> Float[Tensor, "B size"]:
+        """The last maps, flat."""
+        x = picture[:, None]  # [B, 1, h, w]
+        for layer in self.layers:
+            x = functional.leaky_relu(layer(x), 0.2)
+        return x.flatten(1)  # [B, 4c * h/8 * w/8]
+
+
+class DCRNNCritic(nn.Module):
+    """Looks at the roll, at its self-similarity, and at the key it was asked for."""
+
+    def __init__(self, config: DCRNNConfig) -> None:
+        super().__init__()
+        self.roll = ConvEncoder(config.steps, PITCHES, config.critic_channels)
+        self.form = ConvEncoder(config.steps, config.steps, config.critic_channels)
+        self.key = nn.Linear(OCTAVE * OCTAVE, 32) if config.conditional else None
+        size = self.roll.size + self.form.size + (32 if config.conditional else 0)
+        self.score = nn.Linear(size, 1)
+
+    def forward(
+        self, rolls: Float[Tensor, "B T 128"], key_histogram: Float[Tensor, "B 12"] | None = None
+    ) -> Float[Tensor, " B"]:
+        """How real each roll looks for its key; only differences mean something."""
+        features = [self.roll(rolls), self.form(self_similarity(rolls))]
+        if self.key is not None and key_histogram is not None:
+            keys = functional.pad((rolls.mean(1) + 1) / 2, (0, -PITCHES % OCTAVE))  # [B, 132]
+            classes = keys.unflatten(1, (-1, OCTAVE)).sum(1)  # [B, 12], C first
+            # Products, so that what sounds is weighed by what was asked for.
+            match = classes[:, :, None] * center_histogram(key_histogram)[:, None]  # [B, 12, 12]
+            features.append(functional.leaky_relu(self.key(match.flatten(1)), 0.2))  # [B, 32]
+        return self.score(torch.cat(features, 1))[:, 0]  # [B]

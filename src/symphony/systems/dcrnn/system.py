@@ -1,0 +1,147 @@
+"""DCRNN: a plan that is repeated, played anew each time, in the key asked for (chapter 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from symphony.codecs import form_noise, key_profile, parse_form, parse_key
+from symphony.errors import RequestError
+from symphony.evaluation.rolls import roll_pitch_classes
+from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenerator
+from symphony.systems.rolls import (
+    TINY,
+    NoiseControls,
+    correlated_noise,
+    in_batches,
+    rows_of,
+    song_of,
+)
+from symphony.systems.wgan import CriticRecipe, CriticSystem
+from symphony.training.data import Data
+from symphony.training.system import Nets, Request, Trained, control
+
+if TYPE_CHECKING:
+    from symphony.song import Song
+
+
+@dataclass(frozen=True, kw_only=True)
+class DCRNNRecipe(CriticRecipe):
+    """How to train a DCRNN.
+
+    Attributes:
+        network: the shape of both networks.
+    """
+
+    room: ClassVar[str] = "dcrnn"
+
+    network: DCRNNConfig = DCRNNConfig()
+
+
+@dataclass(frozen=True)
+class DCRNNControls(NoiseControls):
+    """What a DCRNN may be told."""
+
+    form: str | None = control(None, 'sections by letter, as "A B C A B", or a walk, as "A>B"')
+    key: str | None = control(None, 'a key such as "A minor"; drawn by the seed where not given')
+
+    def __post_init__(self) -> None:
+        """Refuse what is no form and no key."""
+        super().__post_init__()
+        if self.form is not None:
+            parse_form(self.form)
+        if self.key is not None:
+            parse_key(self.key)
+
+
+@dataclass(frozen=True)
+class DCRNN(CriticSystem):
+    """Two LSTMs one above the other, and a critic of rolls, of their form and of their key."""
+
+    recipe: DCRNNRecipe
+    controls: ClassVar[type] = DCRNNControls
+
+    def build(self, data: Data) -> Nets:
+        """Generator and critic, untrained."""
+        network = self.recipe.network
+        return self.adversaries(data, DCRNNGenerator(network), DCRNNCritic(network))
+
+    def condition(self, real: Tensor, *key: int) -> tuple[Tensor, ...]:
+        """The pitch classes of these rolls, where the networks read them."""
+        if not self.recipe.network.conditional:
+            return ()
+        return (torch.from_numpy(roll_pitch_classes(real.numpy() > 0)),)
+
+    def compose(self, trained: Trained, request: Request) -> list[Song]:
+        """Pieces in one go, their noise changing as they go.
+
+        Sections of a form last whole plans, so that a piece may be somewhat shorter or longer
+        than ``seconds``.
+        """
+        controls, network = request.controls, self.recipe.network
+        if controls.key is not None and not network.conditional:
+            raise RequestError(f"{trained.name} was trained without keys: it can't be told one.")
+        songs = []
+        for piece in range(request.batch):
+            rows = rows_of(request.seconds, self.recipe.codec)
+            drawn = self._noise(rows, request.seed, piece, controls.form)
+            noise = torch.from_numpy(drawn * np.float32(controls.noise_scale))[None]
+            profile = key_profile(trained.card.facts["keys"], controls.key, request.seed + piece)
+            condition = (torch.from_numpy(profile)[None],) if network.conditional else ()
+            roll = in_batches(trained.nets["generator"], noise, *condition)[0]
+            song = song_of(roll, trained, request, piece)
+            if controls.form is None:
+                song = song.slice(0.0, request.seconds).named(song.name, trained.name)
+            songs.append(song)
+        return songs
+
+    def _noise(
+        self, rows: int, seed: int, piece: int, form: str | None
+    ) -> Float32[np.ndarray, "T z"]:
+        """Noise for each row: a form's letters, or tiles that change by a quarter."""
+        network = self.recipe.network
+        if form is not None:
+            plans = max(round(rows / len(parse_form(form)) / network.section), 1)
+            return form_noise(form, network.noise, network.section * plans, seed, piece)
+        tiles = correlated_noise(
+            -(-rows // network.steps), network.noise, np.random.default_rng([seed, piece])
+        )
+        return np.repeat(tiles, network.steps, axis=0)[:rows]
+
+
+def recipe(name: str, size: str) -> DCRNNRecipe:
+    """A DCRNN's recipe by size."""
+    small = DCRNNRecipe(
+        name=name,
+        size="small",
+        network=DCRNNConfig(critic_channels=8),
+        steps=850,
+        critic_steps=2,
+        ema_decay=0.95,
+        generator_lr=2e-3,
+        discriminator_lr=3e-4,
+        transpose=tuple(range(-5, 7)),
+    )
+    if size == "tiny":
+        network = DCRNNConfig(24, 16, 4, 3, 8, 8, 4, 2, output_bias_init=-0.2)
+        return replace(small, network=network, **TINY)
+    full = replace(
+        small,
+        size="full",
+        network=DCRNNConfig(),
+        steps=40_000,
+        critic_steps=5,
+        generator_lr=1e-4,
+        discriminator_lr=1e-4,
+        ema_decay=0.999,
+        evaluate_every=500,
+    )
+    return full if size == "full" else small
+
+
+SYSTEM = DCRNN

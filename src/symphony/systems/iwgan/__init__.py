@@ -1,0 +1,1 @@
+"""Improved WGAN: convolutions and a gradient penalty (chapter 5)."""

@@ -1,0 +1,1 @@
+"""N-gram models: the counting baselines, answering like any other system (chapter 1)."""

@@ -1,0 +1,1 @@
+"""Pix2Pix: filling the holes of a roll (chapter 9)."""

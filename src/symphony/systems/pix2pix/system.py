@@ -1,0 +1,246 @@
+"""Pix2Pix: a roll with holes in, the roll it might have been out (chapter 9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from symphony.codecs import merge_repeated, split_repeated, to_bipolar
+from symphony.errors import RequestError, SongError
+from symphony.evaluation.rolls import note_f1
+from symphony.systems.gan import bce, discriminator_loss, frozen, score_logs, step_rng
+from symphony.systems.pix2pix.network import PatchGAN, Pix2PixConfig, UNet
+from symphony.systems.rolls import (
+    REPORT,
+    REPORTED,
+    TINY,
+    Batch,
+    RollRecipe,
+    RollSystem,
+    correlated_noise,
+    in_batches,
+    overlap_add,
+    tile_starts,
+)
+from symphony.training.data import Data
+from symphony.training.system import (
+    Logs,
+    Nets,
+    Optimizers,
+    Request,
+    Trained,
+    control,
+    descend,
+    weight,
+)
+
+if TYPE_CHECKING:
+    from symphony.song import Song
+
+DROPPED = 0.4  # share of the notes that a facade drops where nobody asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixRecipe(RollRecipe):
+    """How to train a Pix2Pix.
+
+    Attributes:
+        network: the shape of both networks.
+        adversarial_weight: of the generator's loss against the discriminator; 0 leaves L1 alone.
+        l1_weight: of the distance to the real roll.
+        drop: smallest and largest share of the notes that a facade drops.
+    """
+
+    room: ClassVar[str] = "pix2pix"
+
+    network: Pix2PixConfig = Pix2PixConfig()
+    adversarial_weight: float = weight(1.0)
+    l1_weight: float = weight(100.0)
+    drop: tuple[float, float] = (0.2, 0.6)
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could follow."""
+        super().__post_init__()
+        if not self.adversarial_weight and not self.l1_weight:
+            raise RequestError("Without adversarial_weight and l1_weight nothing is learned.")
+        if not 0 <= self.drop[0] <= self.drop[1] < 1:
+            raise RequestError(f"drop is a smaller and a larger share below 1, not {self.drop}.")
+
+
+@dataclass(frozen=True)
+class Pix2PixControls:
+    """What a Pix2Pix may be told."""
+
+    drop: float = control(DROPPED, "share of the notes taken from held-out pieces, to be filled")
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        check_drop(self.drop)
+
+
+def check_drop(drop: float) -> None:
+    """Refuse what is no share of the notes.
+
+    Raises:
+        RequestError: outside 0 to below 1.
+    """
+    if not 0 <= drop < 1:
+        raise RequestError(f"A facade drops a share of the notes from 0 to below 1, not {drop}.")
+
+
+@dataclass(frozen=True)
+class Pix2Pix(RollSystem):
+    """A U-Net that fills facades, and a discriminator of patches."""
+
+    recipe: Pix2PixRecipe
+    controls: ClassVar[type] = Pix2PixControls
+
+    def build(self, data: Data) -> Nets:
+        """Generator and discriminator, untrained."""
+        return self.adversaries(data, UNet(self.recipe.network), PatchGAN(self.recipe.network))
+
+    def condition(self, real: Tensor, *key: int) -> tuple[Tensor, ...]:
+        """Facades of these rolls."""
+        rng = np.random.default_rng([self.recipe.seed, *key, 1])
+        return (drop_notes(real, self.recipe.drop, rng),)
+
+    def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
+        """Discriminator, then generator: deceive it and come near y (Isola et al., 2017, eq. 4)."""
+        r, rng = self.recipe, step_rng(self.recipe.seed, step)
+        generator, discriminator = nets["generator"], nets["discriminator"]
+        real, (facade,) = self.examples(data, step)  # y and x [B, T, 128]
+        with torch.no_grad():
+            fake = generator(self.noise(data, rng), facade)  # G(x, z)
+        on_real, on_fake = discriminator(real, facade), discriminator(fake, facade)  # [B, t, p]
+        loss = discriminator_loss("bce", on_real, on_fake)
+        norm = descend(loss, opts["discriminator"])
+        fake = generator(self.noise(data, rng), facade)
+        with frozen(discriminator):
+            fooled = r.adversarial_weight * bce(discriminator(fake, facade), 1.0)
+            fooled = fooled + r.l1_weight * (fake - real).abs().mean()  # |y - G(x, z)|
+            generator_norm = descend(fooled, opts["generator"])
+        nets["ema"].update_parameters(generator)
+        logs = {"discriminator_loss": loss.detach(), "generator_loss": fooled.detach()}
+        logs |= score_logs(on_real, on_fake, "bce")
+        return logs | {"discriminator_grad_norm": norm, "generator_grad_norm": generator_norm}
+
+    def more_metrics(self, fakes: np.ndarray, batch: Batch) -> dict[str, float]:
+        """The F1 of the notes of filled rolls against the rolls that were meant."""
+        return {"note_f1": note_f1(fakes, batch.target)}
+
+    def report(self, nets: Nets, data: Data) -> dict[str, float]:
+        """As every GAN's; and the F1 of the facades, left as they are."""
+        batch = self.batch(data, "test", REPORTED, REPORT)
+        facade = note_f1(batch.condition[0].numpy() > 0, batch.target)
+        return super().report(nets, data) | {"facade_note_f1": facade}
+
+    def compose(self, trained: Trained, request: Request) -> list[Song]:
+        """The beginnings of held-out pieces, notes taken out and filled again.
+
+        Raises:
+            RequestError: its corpus isn't here.
+        """
+        from symphony.corpora import is_present, load_corpus
+
+        corpus, songs = self.recipe.corpus, []
+        if not is_present(corpus):
+            raise RequestError(
+                f"The corpus {corpus} is not here, and with it no held-out piece to fill: give a "
+                "song of your own to symphony fill."
+            )
+        test = load_corpus(corpus, progress=False).test
+        order = np.random.default_rng(request.seed).permutation(len(test))
+        for i in range(request.batch):
+            song = test[int(order[i % len(order)])].slice(0.0, request.seconds)
+            seed = request.seed + i
+            filled = self.fill(trained, facade_of(song, request.controls.drop, seed), seed=seed)
+            name = f"{trained.name}, seed {request.seed}: what it made of {song.name or 'a piece'}"
+            songs.append(filled.slice(0.0, request.seconds).named(name, trained.name))
+        return songs
+
+    def fill(self, trained: Trained, song: Song, *, seed: int = 0) -> Song:
+        """A song with its holes filled: every note given stays as it is.
+
+        Raises:
+            SongError: a song without notes.
+        """
+        if not len(song):
+            raise SongError("There is nothing to fill: the song has no notes.")
+        network, codec = self.recipe.network, self.recipe.codec
+        planes = codec.encode(song)
+        facade = to_bipolar(split_repeated(planes))  # [t, 128]
+        starts = tile_starts(len(facade), network.steps)
+        length = int(starts[-1]) + network.steps
+        facade = np.pad(facade, ((0, length - len(facade)), (0, 0)), constant_values=-1)
+        noise = correlated_noise(len(starts), network.noise, np.random.default_rng(seed))
+        tiles = torch.from_numpy(np.stack([facade[s : s + network.steps] for s in starts]))
+        filled = in_batches(trained.nets["generator"], torch.from_numpy(noise), tiles)
+        found = merge_repeated(overlap_add(filled, starts)[: planes.shape[1]]) & ~planes[0]
+        if not found[0].any():
+            return song
+        new = codec.decode(found, tempo=60.0)  # a quarter is a second
+        quarters, lasting = new.onset, new.duration
+        time = np.unique(np.concatenate([song.tempo[:, 0], np.linspace(0, song.seconds, 2**14)]))
+        onset, end = np.interp([quarters, quarters + lasting], song.quarters_at(time), time)
+        velocity = np.full(len(new), round(float(song.velocity.mean())))
+        new = replace(new, onset=onset, duration=np.maximum(end - onset, 0), velocity=velocity)
+        return song.with_notes(new).named(f"{song.name}, filled", trained.name)
+
+
+def drop_notes(
+    rolls: Float[Tensor, "B T 128"], shares: tuple[float, float], rng: np.random.Generator
+) -> Float[Tensor, "B T 128"]:
+    """Facades: each roll without a share of its notes, the share drawn between the two given.
+
+    A note is a run of rows in which its key sounds; it goes or stays as a whole.
+    """
+    sounding = rolls.numpy() > 0
+    begins = sounding.copy()
+    begins[:, 1:] &= ~sounding[:, :-1]
+    rows = np.arange(rolls.shape[1])[:, None]
+    onset = np.maximum.accumulate(np.where(begins, rows, 0), axis=1)  # of the note, [B, T, 128]
+    draw = np.take_along_axis(rng.random(rolls.shape, np.float32), onset, axis=1)
+    share = rng.uniform(*shares, (len(rolls), 1, 1))
+    return torch.from_numpy(to_bipolar(sounding & (draw >= share)))
+
+
+def facade_of(song: Song, drop: float, seed: int = 0) -> Song:
+    """A song without a share of its notes, at least one of them left.
+
+    Raises:
+        RequestError: no share of the notes.
+    """
+    check_drop(drop)
+    kept = np.random.default_rng(seed).random(len(song)) >= drop
+    kept[: 0 if kept.any() else 1] = True
+    return song.select(kept)
+
+
+def recipe(name: str, size: str) -> Pix2PixRecipe:
+    """A Pix2Pix's recipe by size."""
+    small = Pix2PixRecipe(
+        name=name,
+        size="small",
+        network=Pix2PixConfig(channels=16, discriminator_channels=16),
+        steps=4000,
+        batch=4,
+        generator_lr=2e-4,
+        discriminator_lr=2e-4,
+        betas=(0.5, 0.999),
+        eval_samples=32,
+        evaluate_every=200,
+        transpose=tuple(range(-5, 7)),
+    )
+    if size == "tiny":
+        network = Pix2PixConfig(channels=2, discriminator_channels=2)
+        return replace(small, network=network, **TINY)
+    full = replace(small, size="full", network=Pix2PixConfig(), steps=60_000, evaluate_every=500)
+    return full if size == "full" else small
+
+
+SYSTEM = Pix2Pix

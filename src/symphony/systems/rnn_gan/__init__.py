@@ -1,0 +1,1 @@
+"""RNN-GAN: two LSTMs against each other (chapter 4)."""

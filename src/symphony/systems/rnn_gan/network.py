@@ -1,0 +1,72 @@
+"""RNN-GAN's networks: one LSTM composes, another listens (chapter 4).
+
+Mogren, "C-RNN-GAN: Continuous recurrent neural networks with adversarial training", 2016, on
+piano rolls and with the sizes of the original Deep Symphony.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class RNNGANConfig:
+    """The shape of both networks.
+
+    Attributes:
+        steps: rows of a roll.
+        noise: numbers drawn for a roll.
+        hidden_size: cells of the LSTM layers, of which each network has two.
+        output_bias_init: added to the output's first bias, before its sigmoid: rolls are mostly
+            silence.
+        pitches: columns of a roll.
+    """
+
+    steps: int = 96
+    noise: int = 200
+    hidden_size: int = 512
+    output_bias_init: float = -2.0
+    pitches: int = 128
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.noise, self.hidden_size) < 1:
+            raise ValueError(f"An RNN-GAN needs steps, noise and cells, not {self}.")
+
+
+class LSTMGenerator(nn.Module):
+    """Hears its noise at the first step, then only its own memory."""
+
+    def __init__(self, config: RNNGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lstm = nn.LSTM(config.noise, config.hidden_size, 2, batch_first=True)
+        self.last = nn.LSTM(config.hidden_size, config.pitches, batch_first=True)
+        # An LSTM's output lies in (-1, 1), of which a sigmoid leaves (.27, .73): hence this layer.
+        self.fc = nn.Linear(config.pitches, config.pitches)
+        self.fc.bias.data += config.output_bias_init
+
+    def forward(self, noise: Float[Tensor, "B z"]) -> Float[Tensor, "B T 128"]:
+        """Noise from U(-1, 1) to rolls from -1 (silent) to 1 (sounding)."""
+        silence = noise.new_zeros(len(noise), self.config.steps - 1, self.config.noise)
+        x = torch.cat([noise[:, None], silence], 1)  # [B, T, z]
+        hidden, _ = self.lstm(x)  # [B, T, hidden]
+        hidden, _ = self.last(hidden)  # [B, T, 128]
+        return 2 * torch.sigmoid(self.fc(hidden)) - 1  # [B, T, 128]
+
+
+class LSTMDiscriminator(nn.Module):
+    """Listens to a roll from its first row to its last, then says how real it was."""
+
+    def __init__(self, config: RNNGANConfig) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(config.pitches, config.hidden_size, 2, batch_first=True)
+        self.score = nn.Linear(config.hidden_size, 1)
+
+    def forward(self, rolls: Float[Tensor, "B T 128"]) -> Float[Tensor, " B"]:
+        """The logit of each roll being real."""
+        hidden, _ = self.lstm(rolls)  # [B, T, hidden]
+        return self.score(hidden[:, -1])[:, 0]  # [B]

@@ -1,0 +1,182 @@
+"""Drawing sequences from a model that predicts the next symbol (chapter 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from symphony.errors import RequestError
+from symphony.training.system import control
+
+
+class StepModel(Protocol):
+    """What :func:`generate` needs of a model: RNNs and n-gram models both have it."""
+
+    @property
+    def bos(self) -> int:
+        """The extra symbol that begins a piece."""
+
+    def initial_state(self, batch: int) -> Any:
+        """The state before the first symbol."""
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Logits of what follows, and the state after ``tokens``."""
+
+
+class LogitsProcessor(Protocol):
+    """What :func:`generate` may be told about the symbols it draws."""
+
+    def __call__(self, logits: Float64[np.ndarray, "B V"]) -> Float64[np.ndarray, "B V"]:
+        """The logits of what comes next in each sequence, some of them changed."""
+
+    def accept(self, symbols: Int64[np.ndarray, " B"]) -> bool:
+        """Take a symbol of each sequence; true where that is enough."""
+
+
+@dataclass(frozen=True)
+class SamplingControls:
+    """What a model of symbols may be told."""
+
+    temperature: float = control(1.0, "below 1 is safer, above 1 wilder; 0 takes the likeliest")
+    top_p: float = control(1.0, "draw only from the likeliest symbols that hold this probability")
+    greedy: bool = control(False, "always take the likeliest symbol")
+
+    def __post_init__(self) -> None:
+        """Refuse what no distribution could follow."""
+        if not 0 <= self.temperature < np.inf:
+            raise RequestError(
+                f"A temperature is a finite number from 0 up, not {self.temperature}."
+            )
+        if not 0 < self.top_p <= 1:
+            raise RequestError(f"top_p is a share above 0 and at most 1, not {self.top_p}.")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small steps are faster on one thread, and repeat bit for bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def probabilities(
+    logits: Float[np.ndarray, "B V"], temperature: float = 1.0, top_p: float = 1.0
+) -> Float[np.ndarray, "B V"]:
+    """Softmax of logits / temperature, cut to the nucleus that holds ``top_p``.
+
+    The nucleus is the smallest set of likeliest symbols whose probability reaches ``top_p``
+    (Holtzman et al., "The curious case of neural text degeneration", 2020).
+
+    Raises:
+        RequestError: a temperature not above 0, ``top_p`` outside (0, 1], or no finite logit.
+    """
+    SamplingControls(temperature, top_p)
+    if not temperature > 0:
+        raise RequestError("A softmax needs a temperature above 0.")
+    logits = np.asarray(logits, dtype=np.float64)
+    highest = logits.max(axis=-1, keepdims=True)
+    if not np.isfinite(highest).all():
+        raise RequestError("The model's logits are not finite: it has not been trained well.")
+    weights = np.exp((logits - highest) / temperature)
+    p = weights / weights.sum(axis=-1, keepdims=True)
+    if top_p == 1:
+        return p
+    order = np.argsort(-p, axis=-1, kind="stable")
+    ranked = np.take_along_axis(p, order, axis=-1)
+    ranked[np.cumsum(ranked, axis=-1) - ranked >= top_p - 1e-12] = 0.0
+    np.put_along_axis(p, order, ranked, axis=-1)
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def draw(p: Float[np.ndarray, "B V"], uniform: Float[np.ndarray, " B"]) -> np.ndarray:
+    """The symbol where each cumulative distribution passes a number in [0, 1)."""
+    total = np.cumsum(p, axis=-1)
+    found = (total <= uniform[:, None] * total[:, -1:]).sum(axis=-1)
+    last = p.shape[-1] - 1 - np.argmax(p[:, ::-1] > 0, axis=-1)
+    return np.minimum(found, last)
+
+
+@torch.inference_mode()
+def generate(
+    model: StepModel,
+    steps: int,
+    *,
+    batch: int = 1,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    greedy: bool = False,
+    seed: int | Sequence[int] = 0,
+    prompt: Sequence[int] = (),
+    state: Any = None,
+    trace: list[np.ndarray] | None = None,
+    processor: LogitsProcessor | None = None,
+) -> Int64[np.ndarray, "B steps"]:
+    """Let a model continue from the start symbol, or from a prompt.
+
+    Sequence i of a batch draws from its own stream of random numbers, so it is the same
+    whatever the batch size. The start symbol is never drawn: a piece goes on until ``steps``.
+
+    Args:
+        model: predicts the next symbol.
+        steps: symbols to draw.
+        batch: how many sequences at once.
+        temperature: below 1 sharpens, above 1 flattens; 0 is greedy.
+        top_p: the nucleus to draw from.
+        greedy: always take the likeliest symbol.
+        seed: one seed for the batch, or one for each sequence.
+        prompt: symbols to read before drawing; they are not part of the answer.
+        state: go on from this state, instead of the beginning; the prompt's last symbol
+            (or the start symbol) is read first.
+        trace: a list to which each step appends the top layer's hidden values, [B, hidden].
+        processor: what may be drawn, and when it is enough.
+
+    Returns:
+        Symbols [batch, steps], or fewer where there were enough.
+
+    Raises:
+        RequestError: nothing to draw, as many seeds as no batch has, or logits not finite.
+    """
+    if steps < 1 or batch < 1:
+        raise RequestError(f"Ask for at least one step and one sequence, not {steps} and {batch}.")
+    seeds = [(seed, i) for i in range(batch)] if isinstance(seed, int) else list(seed)
+    if len(seeds) != batch:
+        raise RequestError(f"Give one seed, or {batch}: one for each sequence.")
+    uniform = np.stack([np.random.default_rng(s).random(steps) for s in seeds])
+    greedy = greedy or temperature == 0
+    read = [*prompt] if len(prompt) and state is not None else [model.bos, *prompt]
+    device: Any = "cpu"
+    if isinstance(model, torch.nn.Module):
+        model.eval()
+        device = next((p.device for p in model.parameters()), device)
+    out = np.empty((batch, steps), np.int64)
+    with one_thread():
+        state = model.initial_state(batch) if state is None else state
+        for token in read:
+            logits, state = model.step(torch.full((batch,), int(token), device=device), state)
+        for t in range(steps):
+            scores = logits.double().cpu().numpy()
+            scores[:, model.bos] = -np.inf
+            if processor is not None:
+                scores = processor(scores)
+            if greedy:
+                if not np.isfinite(scores.max(axis=-1)).all():
+                    raise RequestError("The model's logits are not finite.")
+                out[:, t] = scores.argmax(axis=-1)
+            else:
+                out[:, t] = draw(probabilities(scores, temperature, top_p), uniform[:, t])
+            logits, state = model.step(torch.from_numpy(out[:, t]).to(device), state)
+            if processor is not None and processor.accept(out[:, t]):
+                return out[:, : t + 1]
+            if trace is not None:
+                trace.append(state[0][-1].cpu().numpy())
+    return out

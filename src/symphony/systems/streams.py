@@ -1,0 +1,255 @@
+"""What systems of symbols share: streams, windows, held-out loss, composing (chapter 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int16, Int64
+from torch import nn
+from torch.nn import functional
+
+from symphony.codecs import ConditionRows, EventCodec, NoteOffConstraint
+from symphony.errors import RequestError
+from symphony.systems.sampling import SamplingControls, StepModel, generate
+from symphony.training.data import Data, encode_splits
+from symphony.training.system import (
+    Evaluation,
+    Nets,
+    Optimizers,
+    Recipe,
+    Request,
+    Trained,
+    count,
+    positive,
+)
+
+if TYPE_CHECKING:
+    from symphony.corpora import Corpus
+    from symphony.song import Song
+
+CHECKED_SYMBOLS = 16_384  # of the test split: enough to tell models apart, seconds to measure
+ALL_KEYS = tuple(range(-5, 7))  # semitones: every key once
+ROWS, CHUNK = 16, 256  # of a stream, read side by side
+BITS = float(np.log(2))  # nats in a bit
+TINY: dict[str, Any] = {
+    "size": "tiny",
+    "steps": 30,
+    "batch": 8,
+    "window": 64,
+    "evaluate_every": 10,
+    "validation_symbols": 2048,
+    "transpose": (0,),
+    "subset": 8,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SymbolRecipe(Recipe):
+    """A recipe whose music is symbols.
+
+    Attributes:
+        codec: between songs and symbols.
+    """
+
+    codec: EventCodec = EventCodec()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamRecipe(SymbolRecipe):
+    """How to train a network that predicts the next symbol.
+
+    Attributes:
+        window: symbols the network reads in a window.
+        lr: Adam's learning rate at the first step; it falls in a line to a tenth at the last.
+        clip: largest norm of the gradient.
+        transpose: semitones of which one is drawn for each window.
+        validation_symbols: symbols of the validation split read at each evaluation; None for all.
+    """
+
+    steps: int = count(1500)
+    window: int = count(256)
+    lr: float = positive(2e-3)
+    clip: float = positive(1.0)
+    transpose: tuple[int, ...] = (0,)
+    validation_symbols: int | None = count(65_536)
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could follow."""
+        super().__post_init__()
+        if not self.transpose:
+            raise RequestError("With no transposition at all there is nothing to learn: give (0,).")
+
+
+def encode_songs(songs: Iterable[Song], codec: EventCodec) -> Int16[np.ndarray, " t"]:
+    """Songs as one stream, the start symbol before each and at the end; empty songs left out."""
+    bos = np.array([codec.bos], np.int16)
+    parts = [bos]
+    for song in songs:
+        if len(song):
+            parts += [codec.encode(song), bos]
+    return np.concatenate(parts)
+
+
+def encode_streams(recipe: SymbolRecipe, corpus: Corpus) -> Data:
+    """A stream a split, as ``symbols``."""
+    return encode_splits(
+        corpus, recipe.subset, lambda songs: {"symbols": encode_songs(songs, recipe.codec)}
+    )
+
+
+def draw_windows(
+    stream: Int16[np.ndarray, " t"], recipe: StreamRecipe, step: int, margin: int = 0
+) -> Int64[np.ndarray, "B w"]:
+    """The batch of a step, w = window + 1 + 2 margin symbols: the same whenever it is drawn.
+
+    Only the pages that the windows lie on are read from a stream on disk. A transposition that
+    would leave the keyboard leaves its window as it is.
+
+    Args:
+        stream: the start symbol at both ends, so that repeating them beyond adds no music.
+        recipe: its batch, window, transpositions, codec and seed.
+        step: of the run.
+        margin: symbols before and after each window.
+    """
+    rng = np.random.default_rng([recipe.seed, step])
+    window = min(recipe.window, len(stream) - 1)  # a little music makes a short window
+    starts = rng.integers(0, len(stream) - window, recipe.batch)
+    at = starts[:, None] + np.arange(-margin, window + 1 + margin)  # [B, w]
+    symbols = np.asarray(stream[np.clip(at, 0, len(stream) - 1)]).astype(np.int64)
+    if recipe.transpose == (0,):
+        return symbols
+    return recipe.codec.transposed(symbols, rng.choice(np.array(recipe.transpose), recipe.batch))
+
+
+@torch.inference_mode()
+def symbol_losses(
+    network: nn.Module, stream: np.ndarray, conditions: np.ndarray | ConditionRows | None = None
+) -> Float32[np.ndarray, " n"]:
+    """Cross-entropy of each symbol after the first, in nats.
+
+    The stream is cut into 16 rows read side by side, the state carried along each. What doesn't
+    fill a row is left out: fewer than 16 symbols.
+
+    Args:
+        network: predicts the next symbol.
+        stream: symbols, the start symbol between songs.
+        conditions: what a conditional network is told, [len(stream), K]; row i for symbol i.
+    """
+    rows = max(min(ROWS, (len(stream) - 1) // 32), 1)
+    length = (len(stream) - 1) // rows
+    device = next(network.parameters()).device
+    losses = np.empty((rows, length), np.float32)
+    training, state = network.training, None
+    network.eval()
+    for begin in range(0, length, CHUNK):
+        end = min(begin + CHUNK, length)
+        at = np.arange(rows)[:, None] * length + np.arange(begin, end)  # [rows, chunk]
+        inputs, targets = (np.asarray(stream[at + ahead]).astype(np.int64) for ahead in (0, 1))
+        read = [inputs] if conditions is None else [inputs, np.asarray(conditions[at + 1])]
+        tokens, *condition = (torch.from_numpy(each).to(device) for each in read)
+        logits, state = network(tokens, state, *condition)
+        wanted = torch.from_numpy(targets).to(device)
+        found = functional.cross_entropy(logits.mT, wanted, reduction="none")
+        losses[:, begin:end] = found.cpu().numpy()
+    network.train(training)
+    return losses.reshape(-1)
+
+
+def held_out_loss(
+    network: nn.Module, stream: np.ndarray, conditions: np.ndarray | ConditionRows | None = None
+) -> float:
+    """Mean cross-entropy of a stream in nats a symbol; divide by ln 2 for bits."""
+    return float(symbol_losses(network, stream, conditions).mean(dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class StreamSystem:
+    """What all networks that predict the next symbol have in common: all but their step."""
+
+    recipe: Any
+    controls: ClassVar[type] = SamplingControls
+
+    def encode(self, corpus: Corpus) -> Data:
+        """A stream of symbols a split."""
+        return encode_streams(self.recipe, corpus)
+
+    def optimizers(self, nets: Nets) -> Optimizers:
+        """Adam."""
+        return {"network": torch.optim.Adam(nets.parameters(), lr=self.recipe.lr)}
+
+    def lr(self, step: int) -> float:
+        """The learning rate of a step: it falls in a line to a tenth."""
+        return float(self.recipe.lr * (1 - 0.9 * step / self.recipe.steps))
+
+    def kept(self, nets: Nets) -> Nets:
+        """The network."""
+        return nets
+
+    def conditions(self, stream: np.ndarray) -> ConditionRows | None:
+        """What the network is told of a stream; None for nothing."""
+        return None
+
+    def loss(self, nets: Nets, stream: np.ndarray) -> float:
+        """Held-out loss in nats a symbol, told the truth where it is told anything."""
+        return held_out_loss(nets["network"], stream, self.conditions(stream))
+
+    def evaluate(self, nets: Nets, data: Data) -> Evaluation:
+        """The validation loss, lower the better."""
+        stream = data.arrays["validation"]["symbols"]
+        nats = self.loss(nets, stream[: self.recipe.validation_symbols])
+        return Evaluation({"validation": nats}, -nats, f"validation loss {nats:.3f}")
+
+    def check(self, nets: Nets, data: Data) -> float:
+        """The loss of some unseen symbols, on the CPU."""
+        return self.loss(
+            Nets({"network": nets["network"].cpu()}),
+            data.arrays["test"]["symbols"][:CHECKED_SYMBOLS],
+        )
+
+    def report(self, nets: Nets, data: Data) -> dict[str, float]:
+        """Nats and bits of the validation and test splits, whole."""
+        metrics: dict[str, float] = {}
+        for split in ("validation", "test"):
+            stream = data.arrays[split]["symbols"]
+            nats, notes = self.loss(nets, stream), int((np.asarray(stream) < 128).sum())
+            metrics[f"{split}_nats"] = nats
+            metrics[f"{split}_bits_per_event"] = nats / BITS
+            metrics[f"{split}_bits_per_note"] = nats / BITS * (len(stream) - 1) / max(notes, 1)
+        return metrics | {"checked": self.check(nets, data)}
+
+    def compose(self, trained: Trained, request: Request) -> list[Song]:
+        """Draw symbol after symbol until ``seconds`` have passed."""
+        return compose_events(trained.nets["network"], self.recipe, request)
+
+
+def compose_events(model: StepModel, recipe: SymbolRecipe, request: Request) -> list[Song]:
+    """Pieces of symbols, releases kept legal.
+
+    Raises:
+        RequestError: a model that moves time on too slowly.
+    """
+    codec, seconds, how = recipe.codec, request.seconds, request.controls
+    constraint = NoteOffConstraint(codec, request.batch, seconds)
+    most = int(400 * seconds) + 4096  # events; the busiest real music has 150 a second
+    sampling = {"temperature": how.temperature, "top_p": how.top_p, "greedy": how.greedy}
+    tokens = generate(
+        model, most, batch=request.batch, seed=request.seed, processor=constraint, **sampling
+    )
+    lasted = constraint.elapsed.min()
+    if lasted < seconds:
+        raise RequestError(
+            f"{recipe.name} hardly moves on: {most} events last {lasted:.1f} s. Try a higher "
+            "temperature, or train it longer."
+        )
+    songs, clock = [], codec.symbol_seconds()
+    for i, row in enumerate(tokens):
+        ends = np.searchsorted(np.cumsum(clock[row]), seconds)  # the same in any batch
+        title = f"{recipe.name}, {'greedy' if how.greedy else f'seed {request.seed}'}"
+        title += f" ({i + 1})" if request.batch > 1 else ""
+        song = codec.decode(row[: ends + 1]).slice(0.0, seconds)
+        songs.append(song.named(title, source=recipe.name))
+    return songs

@@ -1,0 +1,284 @@
+"""What the engine asks of a system, and what every trained system can do (chapter 2)."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import sys
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, get_type_hints
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from symphony.errors import RequestError
+from symphony.training.data import Data
+from symphony.typed import from_json
+
+if TYPE_CHECKING:
+    from symphony.corpora import Corpus
+    from symphony.song import Song
+    from symphony.training.run import Card
+
+LARGEST_SEED = 2**31 - 1  # leaves room for the step in the seed of its dropout
+LONGEST = 3600  # seconds of a piece
+
+
+LARGEST = sys.float_info.max
+
+
+def ranged(default: Any, low: float, high: float = LARGEST, above: bool = False) -> Any:
+    """A field of a recipe with its range; ``above`` leaves ``low`` itself out."""
+    return field(default=default, metadata={"range": (low, high, above)})
+
+
+count = partial(ranged, low=1)  # 1, 2, …
+positive = partial(ranged, low=0, above=True)  # above 0
+weight = partial(ranged, low=0)  # 0 switches a term off
+share = partial(ranged, low=0, high=math.nextafter(1, 0))  # from 0 to below 1
+
+
+def control(default: Any, about: str) -> Any:
+    """A field of a system's controls: its default, and what ``symphony compose --help`` says."""
+    return field(default=default, metadata={"help": about})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides what a training run gives, as data. Each system adds its own.
+
+    Attributes:
+        name: as the command line knows it.
+        size: tiny (seconds, for tests), small (two CPU cores), full (the original's, a GPU).
+        corpus: a corpus by name, or a folder.
+        steps: calls of ``train_step``.
+        batch: examples a step, over all devices together.
+        subset: train on so many songs only; None for all.
+        keep: "best" keeps the weights of the highest selection score, "last" the last.
+        evaluate_every: steps between evaluations; the state to resume from is saved then.
+        snapshots: steps whose weights are kept beside the final ones.
+        seed: decides initial weights, examples, noise and dropout.
+    """
+
+    room: ClassVar[str]  # the package under ``symphony.systems`` whose recipe this is
+
+    name: str
+    size: str
+    corpus: str = "chorales"
+    steps: int = count(1000)
+    batch: int = count(32)
+    subset: int | None = count(None)
+    keep: Literal["best", "last"] = "best"
+    evaluate_every: int = count(100)
+    snapshots: tuple[int, ...] = ()
+    seed: int = ranged(0, 0, LARGEST_SEED)
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could follow: other types, values out of range."""
+        hints: dict[str, Any] = get_type_hints(type(self))
+        for each in dataclasses.fields(self):
+            value, hint = getattr(self, each.name), hints[each.name]
+            if not dataclasses.is_dataclass(hint):
+                try:
+                    from_json(hint, value, each.name)
+                except ValueError as error:
+                    raise RequestError(f"The recipe can't be followed: {error}.") from None
+            elif not isinstance(value, kind := cast(type, hint)):
+                raise RequestError(f"{each.name} is a {kind.__name__}, not {value!r}.")
+            if value is None or "range" not in each.metadata:
+                continue
+            low, high, above = each.metadata["range"]
+            if not (low < value <= high if above else low <= value <= high):
+                bound = f"above {low}" if above else f"from {low}"
+                bound += f" to {high}" if high < LARGEST else ""
+                raise RequestError(f"{each.name} is a finite number {bound}, not {value}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON, for a card."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON: a card whose hash differs is out of date."""
+        content = json.dumps({"system": self.room, **self.to_dict()}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+class Nets(nn.ModuleDict):
+    """All that learns, and all that must survive a stop (averages, memories), by name."""
+
+    def __getitem__(self, name: str) -> Any:
+        """A module; what can be asked of it is its system's to know."""
+        return super().__getitem__(name)
+
+
+Optimizers = dict[str, torch.optim.Optimizer]
+Logs = dict[str, Tensor]  # numbers that a step reports, by name
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one evaluation found.
+
+    Attributes:
+        metrics: numbers for the learning curve.
+        score: the selection score: of two evaluations the higher one's weights are kept.
+        summary: a few words for the progress bar.
+        samples: what the system makes now, one array for ``samples.npz``; None for nothing.
+    """
+
+    metrics: dict[str, float]
+    score: float
+    summary: str
+    samples: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a piece should be: ``seconds`` long, ``batch`` of them, drawn by ``seed``."""
+
+    seconds: float
+    seed: int
+    batch: int
+    controls: Any  # the system's
+
+
+class System(Protocol):
+    """One model of the report: its data, its networks, its step, its music.
+
+    ``kept`` picks the nets that ship and compose; the methods after it get these.
+    """
+
+    controls: ClassVar[type]  # a dataclass: what ``compose`` may be told
+
+    @property
+    def recipe(self) -> Any:
+        """What to do."""
+
+    def encode(self, corpus: Corpus) -> Data:
+        """Arrays of each split, and facts that the card remembers."""
+
+    def build(self, data: Data) -> Nets:
+        """Untrained nets; from the facts alone, since loading weights has no arrays."""
+
+    def optimizers(self, nets: Nets) -> Optimizers:
+        """By name."""
+
+    def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
+        """One step of learning: the paper's algorithm box."""
+
+    def kept(self, nets: Nets) -> Nets:
+        """The nets that ship and compose."""
+
+    def evaluate(self, nets: Nets, data: Data) -> Evaluation:
+        """How good it is now, on the validation split."""
+
+    def report(self, nets: Nets, data: Data) -> dict[str, float]:
+        """Held-out metrics for the card, :meth:`check` among them as ``checked``."""
+
+    def check(self, nets: Nets, data: Data) -> float:
+        """A number of seconds' work that tells these weights from any others."""
+
+    def compose(self, trained: Trained, request: Request) -> list[Song]:
+        """Pieces, as many as requested."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A system with weights that have learned, and the card that says how."""
+
+    system: System
+    nets: Nets
+    card: Card
+
+    @property
+    def recipe(self) -> Any:
+        """The system's; its ``codec`` is between songs and arrays."""
+        return self.system.recipe
+
+    @property
+    def name(self) -> str:
+        """The recipe's."""
+        return str(self.recipe.name)
+
+    def compose(
+        self, seconds: float, *, seed: int = 0, batch: int = 1, **controls: Any
+    ) -> list[Song]:
+        """Pieces of ``seconds`` each; the same seed gives the same pieces on one machine.
+
+        Args:
+            seconds: how long each piece is, an hour at most.
+            seed: decides what is drawn.
+            batch: how many pieces.
+            controls: what else this system may be told: the fields of ``system.controls``.
+
+        Raises:
+            RequestError: no positive length, or a control that this system hasn't.
+        """
+        if not 0 < seconds <= LONGEST:
+            raise RequestError(f"A piece lasts more than 0 s and at most an hour: not {seconds} s.")
+        if batch < 1 or seed < 0:
+            raise RequestError("Compose at least one piece, with a seed of 0 or more.")
+        known = [each.name for each in dataclasses.fields(self.system.controls)]
+        for name in controls:
+            if name not in known:
+                raise RequestError(f"{self.name} can't be told {name}, only {', '.join(known)}.")
+        asked = self.system.controls(**controls)
+        return self.system.compose(self, Request(seconds, seed, batch, asked))
+
+    def fill(self, song: Song, *, seed: int = 0) -> Song:
+        """A song with its holes filled; every note that is there stays as it is.
+
+        Raises:
+            RequestError: a system that can't fill.
+            SongError: a song without notes.
+        """
+        filled: Song = self._capable("fill")(self, song, seed=seed)
+        return filled
+
+    def _capable(self, what: str) -> Any:
+        """The system's method of this name, which it has or hasn't."""
+        method = getattr(self.system, what, None)
+        if method is None:
+            raise RequestError(f"{self.name} can't {what} a song: it only composes.")
+        return method
+
+
+def descend(
+    loss: Float[Tensor, ""],
+    optimizer: torch.optim.Optimizer,
+    lr: float | None = None,
+    clip: float = math.inf,
+) -> Float[Tensor, ""]:
+    """One step downhill; returns the norm of the gradient before it was clipped.
+
+    Under ``torchrun`` every process sees its share of the batch, and the mean of their gradients
+    is that of the whole. This is all that data parallelism asks for; unlike a wrapped module it
+    also serves losses that differentiate twice, as a gradient penalty does.
+
+    Args:
+        loss: what to lower.
+        optimizer: of the weights that may move.
+        lr: this step's learning rate; the optimizer's own where not given.
+        clip: largest norm of the gradient.
+    """
+    optimizer.zero_grad()
+    loss.backward()
+    weights = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        flat = torch.cat([p.grad.flatten() for p in weights])  # one message, not one a weight
+        torch.distributed.all_reduce(flat)
+        flat /= torch.distributed.get_world_size()
+        for p, mean in zip(weights, flat.split([p.numel() for p in weights]), strict=True):
+            p.grad.copy_(mean.view_as(p))
+    for group in optimizer.param_groups if lr is not None else ():
+        group["lr"] = lr
+    norm = nn.utils.clip_grad_norm_(weights, clip)
+    optimizer.step()
+    return norm.detach()
