@@ -3,9 +3,9 @@
 import sys
 
 from benchmarks import (
-    adversarial,
     encoding,
     evaluating,
+    gans,
     importing,
     originality,
     reading,
@@ -16,7 +16,7 @@ from benchmarks import (
 
 def main() -> None:
     missed = 0
-    modules = importing, reading, encoding, originality, sampling, training, adversarial, evaluating
+    modules = importing, reading, encoding, originality, sampling, training, gans, evaluating
     for module in modules:
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target

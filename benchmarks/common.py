@@ -1,11 +1,14 @@
 """Timing two things side by side, and music to time them on."""
 
+import itertools
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from symphony.training import Data, Recipe
 
 Row = tuple[str, float, str, float]  # what, measured, ">=" or "<=", target
 
@@ -19,6 +22,33 @@ def side_by_side(*calls: Callable[[], object], rounds: int = 7) -> list[float]:
             call()
             kept.append(time.perf_counter() - begun)
     return [float(np.median(kept)) for kept in seconds]
+
+
+def stepping(recipe: Recipe, data: Data, warm: int = 2) -> Callable[[], object]:
+    """A recipe's training, a step a call, as the library's loop takes it between evaluations.
+
+    Args:
+        recipe: of any system.
+        data: its music; nothing is written anywhere.
+        warm: steps taken at once, so that optimizers have their memory.
+    """
+    import torch
+
+    from symphony.systems import system
+
+    learner = system(recipe)
+    nets = learner.build(data)
+    opts, steps = learner.optimizers(nets), itertools.count()
+
+    def step() -> object:
+        at = next(steps)
+        torch.manual_seed((recipe.seed << 32) + (at << 8))
+        nets.train()
+        return learner.train_step(nets, opts, data, at)
+
+    for _ in range(warm):
+        step()
+    return step
 
 
 def midi_files(folder: Path, most: int = 40) -> list[Path]:

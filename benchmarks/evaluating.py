@@ -3,14 +3,14 @@
 import time
 
 from benchmarks.common import Row
-from symphony.corpora import is_present, load_corpus
-from symphony.studies import evaluate
-from symphony.training import load_model
+from symphony import load, load_corpus
+from symphony.corpora import is_present
+from symphony.experiments import evaluate
 
 
 def measure() -> list[Row]:
     name = "conditional-char-rnn" if is_present("asap") else "char-rnn"
-    trained = load_model(name)
+    trained = load(name)
     corpus = load_corpus(trained.recipe.corpus, progress=False)
     begun = time.perf_counter()
     evaluate(trained, corpus, progress=False)

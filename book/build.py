@@ -100,7 +100,9 @@ def assemble() -> Path:
     """The folder Jupyter Book reads: settings, prose, and the chapters as they ran."""
     source = BUILD / "source"
     shutil.rmtree(source, ignore_errors=True)
-    ignore = shutil.ignore_patterns("__pycache__", "build.py", "weights.py", ".*")
+    ignore = shutil.ignore_patterns(
+        "__pycache__", "build.py", "weights.py", "experiment_*.py", ".*"
+    )
     shutil.copytree(ROOT / "book", source / "book", ignore=ignore)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, source)

@@ -4,7 +4,7 @@
 
 A finished run in runs/NAME-small that follows today's recipe is taken as it is; an unfinished one
 is resumed, and a run of an older recipe is set aside. Recipes that keep snapshots also get their
-copying measured step by step, and models of a corpus that can't be shipped are measured beside
+copying measured step by step, and models of a corpus that can't be shipped are measured against
 its unseen music, for the card to keep. Every shipped model's evaluation is kept as well.
 """
 
@@ -13,69 +13,109 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from symphony.corpora import SOURCES, is_present, load_corpus
+from symphony import load, load_corpus, train
+from symphony.corpora import SOURCES, is_present
+from symphony.errors import FileError, RequestError
 from symphony.evaluation import Originality
-from symphony.studies import beside_real, copying_by_step, evaluate
-from symphony.training import GanRecipe, RecipeError, load_model, recipe, train_recipe
-from symphony.training.checkpoint import SHIPPED, write_card
-from symphony.training.recipes import names
+from symphony.experiments import (
+    against_real,
+    copying_by_step,
+    evaluate,
+    shipped_evaluation,
+    shipped_folder,
+)
+from symphony.files import written
+from symphony.systems import recipe
+from symphony.training import Recipe
+from symphony.training.run import CARD, SAMPLES, STATE, WEIGHTS, Card
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
+SHIPPED_RECIPES = (
+    "char-rnn",
+    "char-rnn-overfit",
+    "char-rnn-performances",
+    "conditional-char-rnn",
+    "rnn-gan",
+    "iwgan",
+    "dcrnn",
+    "pix2pix",
+)
 
 
-def follows(folder: Path, wanted: str) -> bool:
-    """Whether a folder's card belongs to the recipe of this hash."""
-    card = folder / "card.json"
-    return card.is_file() and json.loads(card.read_text())["recipe_hash"] == wanted
+def follows(folder: Path, chosen: Recipe) -> bool:
+    """Whether a folder's card belongs to this recipe."""
+    return (folder / CARD).is_file() and Card.load(folder).recipe_hash == chosen.hash
+
+
+def train_or_resume(chosen: Recipe, run: Path) -> None:
+    """Go on with an unfinished run where it follows this recipe; else train anew."""
+    resume = (run / STATE).is_file()
+    try:
+        train(chosen, run, resume=resume)
+    except RequestError as error:
+        if not resume:
+            raise
+        print(f"{chosen.name}: {error} Starting anew.")
+        train(chosen, run)
+
+
+def measured(chosen: Recipe, run: Path) -> dict[str, Any]:
+    """What experiments add to the card of a run."""
+    found: dict[str, Any] = {}
+    if chosen.snapshots:
+        found["copying"] = copying_by_step(run, Originality.of_corpus(load_corpus(chosen.corpus)))
+    if not SOURCES[chosen.corpus].embedded:
+        found["against_real"] = against_real(load(run), load_corpus(chosen.corpus))
+    return found
+
+
+def ship(chosen: Recipe, run: Path) -> None:
+    """Put weights, samples and card where the library looks for them; the card last."""
+    home = shipped_folder(chosen.name)
+    card = replace(Card.load(run), measured=measured(chosen, run))
+    home.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, SAMPLES):
+        if (run / name).is_file():
+            shutil.copy(run / name, home)
+    card.save(home)
+    print(f"{chosen.name}: shipped")
 
 
 def keep_evaluation(name: str) -> None:
-    """Measure a shipped model beside its anchors, where that was not done for these weights."""
-    trained, path = load_model(name), SHIPPED / name / "evaluation.json"
-    sha256 = trained.card["weights_sha256"]
-    if path.is_file() and json.loads(path.read_text())["weights_sha256"] == sha256:
+    """Evaluate a shipped model beside its anchors, where that was not done for these weights."""
+    trained = load(name)
+    corpus, sha256 = trained.recipe.corpus, trained.card.weights_sha256
+    try:
+        if shipped_evaluation(name)["weights_sha256"] == sha256:
+            return
+    except FileError:  # none is kept yet
+        pass
+    if not is_present(corpus):
+        print(f"{name}: not evaluated, for the corpus {corpus} is not here")
         return
-    if not is_present(trained.recipe.corpus):
-        print(f"{name}: not evaluated, for the corpus {trained.recipe.corpus} is not here")
-        return
-    found = evaluate(trained, load_corpus(trained.recipe.corpus)) | {"weights_sha256": sha256}
-    path.write_text(json.dumps(found) + "\n")
+    found = evaluate(trained, load_corpus(corpus)) | {"weights_sha256": sha256}
+    with written(shipped_folder(name) / "evaluation.json") as partial:
+        partial.write_text(json.dumps(found) + "\n")
     print(f"{name}: evaluated")
 
 
 def main() -> None:
     """See the module's docstring."""
-    for name in sys.argv[1:] or names():
-        if name.endswith("-reported"):  # the report's own setting, for its own songs
-            continue
-        plan, home, run = recipe(name), SHIPPED / name, RUNS / f"{name}-small"
-        if follows(home, plan.hash):
+    for name in sys.argv[1:] or SHIPPED_RECIPES:
+        chosen, run = recipe(name), RUNS / f"{name}-small"
+        if follows(shipped_folder(name), chosen):
             print(f"{name}: shipped weights follow today's recipe")
-            keep_evaluation(name)
+        elif not is_present(chosen.corpus):
+            print(f"{name}: left alone, for the corpus {chosen.corpus} is not here")
             continue
-        if not is_present(plan.corpus):
-            print(f"{name}: left alone, for the corpus {plan.corpus} is not here")
-            continue
-        if not follows(run, plan.hash):
-            try:
-                train_recipe(plan, run, resume=(run / "state.ckpt").is_file())
-            except RecipeError as error:  # what is there follows another recipe
-                print(f"{name}: {error} Starting anew.")
-                train_recipe(plan, run)
-        card = json.loads((run / "card.json").read_text())
-        if plan.snapshots and not isinstance(plan, GanRecipe):
-            judge = Originality.of_corpus(load_corpus(plan.corpus))
-            card["copying"] = copying_by_step(run, judge)
-        if not SOURCES[plan.corpus].embedded:
-            card["beside_real"] = beside_real(load_model(run), load_corpus(plan.corpus))
-        home.mkdir(parents=True, exist_ok=True)
-        shutil.copy(run / "weights.safetensors", home)
-        if (run / "film.npz").is_file():  # the rolls a GAN made on its way
-            shutil.copy(run / "film.npz", home)
-        write_card(home, card)
-        print(f"{name}: shipped")
+        else:
+            if not follows(run, chosen):
+                train_or_resume(chosen, run)
+            ship(chosen, run)
         keep_evaluation(name)
 
 

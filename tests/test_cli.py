@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from making import random_song
 
-from symphony import cli
+from symphony import cli, systems
 from symphony.song import Song
 
 
@@ -24,6 +24,13 @@ def symphony(*words, code=0):
 def run(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["symphony", *map(str, words)])
     cli.main()
+
+
+def help_of(monkeypatch, capsys, *words):
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, *words, "--help")
+    assert end.value.code == 0
+    return capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,8 @@ def test_a_folder_is_trained_on_composes_and_is_measured(folder, tmp_path, monke
     assert 0 < Song.from_midi(piece).seconds <= 5.001
     samples, rate = soundfile.read(sound)
     assert len(samples) / rate > 4
+    run(monkeypatch, *words, "--temperature", "1.3")
+    assert piece.read_bytes() != first
     capsys.readouterr()
     run(monkeypatch, "originality", folder / "03.mid", "--corpus", folder, "--json")
     found = json.loads(capsys.readouterr().out)
@@ -57,7 +66,32 @@ def test_a_folder_is_trained_on_composes_and_is_measured(folder, tmp_path, monke
     assert "Percentiles among unseen real music" in capsys.readouterr().out
 
 
-def test_a_conditional_model_plays_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
+def test_an_n_gram_model_is_counted_kept_and_evaluated_like_any_other(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    out, piece = tmp_path / "run", tmp_path / "x.mid"
+    run(monkeypatch, "train", "ngram-2", "--corpus", folder, "--out", out)
+    run(monkeypatch, "compose", out, "--seconds", "4", "--out", piece)
+    kept = piece.read_bytes()
+    run(monkeypatch, "compose", "ngram-2", "--corpus", folder, "--seconds", "4", "--out", piece)
+    assert Song.from_midi(piece).equals(Song.from_midi(kept))
+
+
+def test_controls_reach_the_evaluation(monkeypatch, capsys):
+    words = ["evaluate", "ngram-2", "--samples", "10", "--seconds", "4", "--json"]
+    found = []
+    for more in ([], ["--temperature", "0.2"]):
+        run(monkeypatch, *words, *more)
+        found.append(json.loads(capsys.readouterr().out))
+    model, anchor = found[0]["columns"][0], "unseen real"
+    values = [{row["measure"]: row["values"] for row in each["rows"]} for each in found]
+    name = "pitch-class entropy (bits)"
+    assert values[0][name][model] != values[1][name][model]
+    assert values[0][name][anchor] == values[1][name][anchor]
+
+
+def test_a_conditional_model_plays_what_it_is_asked_for(tmp_path, monkeypatch):
     piece = tmp_path / "x.mid"
     words = ["compose", "conditional-char-rnn", "--seconds", "8", "--out", piece]
     heights = []
@@ -88,15 +122,11 @@ def test_gans_are_trained_follow_a_form_and_fill_holes(folder, tmp_path, monkeyp
     words = ["--seconds", "8", "--form", "A B C A B", "--key", "C major", "--out", piece]
     run(monkeypatch, "compose", lead, *words)
     assert "onset" in capsys.readouterr().out  # the verdict
-    run(monkeypatch, "compose", fills, "--seconds", "4", "--out", piece)
+    run(monkeypatch, "compose", fills, "--seconds", "4", "--drop", "0.5", "--out", piece)
     capsys.readouterr()
     run(monkeypatch, "fill", folder / "03.mid", "--model", fills, "--drop", "0.4", "--out", piece)
     assert "of them new" in capsys.readouterr().out
     assert len(Song.from_midi(piece)) > 40
-    for words in (("fill", piece, "--model", lead), ("compose", fills, "--form", "A B")):
-        with pytest.raises(SystemExit) as end:
-            run(monkeypatch, *words)
-        assert end.value.code == 2
 
 
 def test_corpora_are_listed():
@@ -113,30 +143,85 @@ def test_a_song_is_rendered(tmp_path, monkeypatch):
         assert (tmp_path / f"x.{end}").stat().st_size > 1000
 
 
+SHORT = ("--seconds", "2")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("render", "none.mid"), "There is no file none.mid"),
-        (("originality", "none.mid"), "There is no file"),
+        (("render", "none.mid"), "none.mid"),
+        (("render", "SONG", "--out", "x.doc"), "not to 'x.doc'"),
+        (("originality", "none.mid"), "none.mid"),
+        (("originality", "SONG", "--corpus", "nowhere"), "no corpus or folder"),
         (("train", "char-rn"), "Did you mean char-rnn"),
         (("train", "char-rnn", "--corpus", "coralles"), "Did you mean chorales"),
+        (("train", "char-rnn", "--seed", "-1"), "seed"),
+        (("train", "char-rnn", "--out", "SONG"), "can't be kept"),
+        (("train", "char-rnn", "--out", "none", "--resume"), "missing or broken"),
         (("compose", "nobody"), "There is no model 'nobody'"),
-        (("compose", "char-rnn", "--key", "C major"), "can't be told what to play"),
+        (("compose", "char-rnn", "--seconds", "0"), "at most an hour"),
+        (("compose", "char-rnn", "--seed", "-1"), "seed of 0 or more"),
+        (("compose", "char-rnn", "--temperature", "-1", *SHORT), "temperature"),
+        (("compose", "char-rnn", "--temperature", "nan", *SHORT), "temperature"),
+        (("compose", "char-rnn", "--top-p", "2", *SHORT), "top_p"),
+        (("compose", "char-rnn", "--top-p", "0", *SHORT), "top_p"),
+        (("compose", "char-rnn", "--key", "C major"), "can't be told --key; it knows"),
+        (("compose", "char-rnn", "--form", "A B"), "can't be told --form"),
         (("compose", "conditional-char-rnn", "--key", "H"), "There is no key"),
         (("compose", "conditional-char-rnn", "--pitch", "12"), "from 0 to 9"),
         (("compose", "conditional-char-rnn", "--density", "nan"), "from 0 to 9"),
         (("compose", "conditional-char-rnn", "--preset", "loud"), "Presets: C major, from"),
+        (("compose", "dcrnn", "--form", "a b"), "A form is letters"),
+        (("compose", "dcrnn", "--key", "H"), "There is no key"),
+        (("compose", "dcrnn", "--temperature", "1"), "can't be told --temperature"),
+        (("compose", "iwgan", "--noise-scale", "-1"), "noise scale"),
+        (("compose", "pix2pix", "--drop", "1"), "drops a share"),
+        (("compose", "ngram-2", "--corpus", "nowhere"), "no corpus or folder"),
+        (("compose", "ngram-2", "--seconds", "2", "--out", "no/such/x.mid"), "can't be written"),
+        (("fill", "none.mid"), "none.mid"),
+        (("fill", "SONG", "--model", "rnn-gan"), "can't fill a song"),
+        (("fill", "SONG", "--model", "nobody"), "There is no model"),
+        (("fill", "SONG", "--drop", "1.5"), "drops a share"),
+        (("fill", "SONG", "--seed", "-1"), "seed"),
+        (("evaluate", "nobody"), "There is no model"),
+        (("evaluate", "ngram-2", "--samples", "3"), "fewest"),
+        (("evaluate", "ngram-2", "--seconds", "-1"), "an hour"),
+        (("evaluate", "ngram-2", "--form", "A"), "can't be told --form"),
+        (("report-table", "nowhere"), "no corpus or folder"),
     ],
 )
-def test_bad_input_ends_with_a_sentence_and_code_2(words, sentence, monkeypatch, capsys):
+def test_bad_input_ends_with_a_sentence_and_code_2(
+    words, sentence, folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
     with pytest.raises(SystemExit) as end:
-        run(monkeypatch, *words)
+        run(monkeypatch, *(folder / "03.mid" if word == "SONG" else word for word in words))
     assert end.value.code == 2
     error = capsys.readouterr().err
     assert sentence in error
     assert "Traceback" not in error
+    made = [path for path in tmp_path.iterdir() if path not in before and path.name != "runs"]
+    assert made == []
 
 
-def test_help_teaches():
-    assert "symphony train char-rnn --corpus" in symphony("train", "--help")
-    assert "percentile" in symphony("originality", "--help")
+def test_help_teaches_and_lists_what_the_registry_knows(monkeypatch, capsys):
+    shown = " ".join(help_of(monkeypatch, capsys, "train").replace("│", " ").split())
+    assert "symphony train char-rnn --corpus" in shown
+    for name in systems.names():
+        assert name in shown
+    assert "percentile" in help_of(monkeypatch, capsys, "originality")
+
+
+@pytest.mark.parametrize("command", ["compose", "evaluate"])
+def test_each_model_shows_its_own_controls_and_no_others(command, monkeypatch, capsys):
+    flags = {
+        "dcrnn": {"--form", "--key", "--noise-scale"},
+        "char-rnn": {"--temperature", "--top-p", "--greedy"},
+        "pix2pix": {"--drop"},
+        "ngram-3": {"--temperature", "--top-p", "--greedy"},
+    }
+    for model, own in flags.items():
+        shown = help_of(monkeypatch, capsys, command, model)
+        for flag in set.union(*flags.values()):
+            assert (f"│ {flag}" in shown) == (flag in own), (model, flag)

@@ -54,12 +54,11 @@ class PlayerDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Compose with a shipped model, measure its originality, and show both."""
-        from symphony.corpora import load_corpus
+        from symphony import load, load_corpus
         from symphony.evaluation import Originality
         from symphony.rendering import player
-        from symphony.training import load_model
 
-        trained = load_model(self.arguments[0])
+        trained = load(self.arguments[0])
         seed, seconds = self.options.get("seed", 0), self.options.get("seconds", 20.0)
         (song,) = trained.compose(seconds, seed=seed)
         judge = Originality.of_corpus(load_corpus(trained.recipe.corpus, progress=False))

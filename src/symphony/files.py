@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,24 +13,28 @@ from symphony.errors import FileError
 
 
 @contextmanager
-def sentence(doing: str, advice: str = "") -> Iterator[None]:
+def sentence(
+    doing: str, advice: str = "", also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Turn what the operating system refuses into a sentence.
 
     Args:
         doing: what fails, as the sentence's beginning: "x.mid can't be written".
         advice: a second sentence that says what to do, where the first doesn't.
+        also: what else means a refusal, in a library that has errors of its own.
 
     Raises:
         FileError: ``doing``, the system's reason, and the advice.
     """
     try:
         yield
-    except OSError as error:
-        raise FileError(f"{doing}: {error.strerror or error}. {advice}".rstrip()) from None
+    except (OSError, *also) as error:  # type: ignore[misc]
+        reason = str(getattr(error, "strerror", None) or error).partition("\n")[0]
+        raise FileError(f"{doing}: {reason}. {advice}".rstrip()) from None
 
 
 @contextmanager
-def written(path: str | Path) -> Iterator[Path]:
+def written(path: str | Path, also: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
     """A temporary path beside ``path``; when the block ends well it takes that name.
 
     Until then the old file stays as it was. Whatever goes wrong, Ctrl-C included, leaves it so
@@ -42,7 +47,7 @@ def written(path: str | Path) -> Iterator[Path]:
             disk is full.
     """
     path = Path(path)
-    with sentence(f"{path} can't be written"):
+    with sentence(f"{path} can't be written", also=also):
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         device = path.exists() and not path.is_file()
@@ -73,3 +78,9 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

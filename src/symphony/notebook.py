@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from IPython.display import HTML, Code, Markdown
     from matplotlib.axes import Axes
 
+    from symphony.training.run import Card
+
 DARK, LIGHT, ACCENT = "#1f3a5f", "#9db4c8", "#c4512d"
 
 
@@ -101,18 +103,18 @@ def claims(rows: Sequence[tuple[str, str, bool | None]]) -> Markdown:
     )
 
 
-def learning_curve(card: Mapping[str, Any], ax: Axes | None = None) -> Axes:
+def learning_curve(card: Card, ax: Axes | None = None) -> Axes:
     """Training and held-out loss of a card in nats a symbol, against the training step."""
     import matplotlib.pyplot as plt
 
     ax = ax or plt.subplots()[1]
-    curve = card["curve"]
+    curve = card.curve
     steps = [point["step"] for point in curve]
     ax.plot(steps, [point["train"] for point in curve], color=LIGHT, label="training")
     ax.plot(steps, [point["validation"] for point in curve], color=DARK, label="held out")
     best = min(curve, key=lambda point: point["validation"])
     ax.plot(best["step"], best["validation"], "o", color=ACCENT, label="best held out")
-    ax.set(xlabel="step", ylabel="nats a symbol", title=card["recipe"]["name"])
+    ax.set(xlabel="step", ylabel="nats a symbol", title=card.recipe["name"])
     ax.legend(frameon=False)
     return ax
 

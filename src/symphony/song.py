@@ -176,6 +176,14 @@ class Song:
         """Quarter notes that the tempo has counted at each time in seconds."""
         return quarters_at(self.tempo, seconds)
 
+    def seconds_at(self, quarters: Float64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
+        """The times in seconds at which the tempo has counted so many quarter notes.
+
+        Read off a grid of 16,384 points and the tempo changes; beyond the end, the end.
+        """
+        time = np.unique(np.concatenate([self.tempo[:, 0], np.linspace(0, self.seconds, 2**14)]))
+        return np.interp(quarters, self.quarters_at(time), time)
+
     def slice(self, start: float, end: float) -> Song:
         """The notes that begin in [start, end) seconds, cut off at ``end``, from time 0.
 

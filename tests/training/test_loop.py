@@ -1,116 +1,390 @@
+"""The engine, on a system made up for these tests: whatever happens to a run, it can go on."""
+
 import json
 import resource
 import signal
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from running import (
+    Interrupted,
+    KilledError,
+    Line,
+    LineRecipe,
+    die,
+    numbers,
+    press_ctrl_c,
+    python,
+    run,
+    same_weights,
+    weights,
+)
 
-from symphony.training import load_model, load_snapshots, loop, recipe
-from symphony.training.recipes import RecipeError
-from symphony.training.runtime import launch
+from symphony.errors import FileError, RequestError
+from symphony.training import Card, load_samples
+from symphony.training.run import load_weights
 
 
-def train(plan, music, out, **more):
-    return loop.train(plan, music, out, device="cpu", progress=False, **more)
+def same_run(a, b):
+    """Whether two folders hold one run, all but the time it took."""
+    one, other = (replace(Card.load(folder), minutes=0.0) for folder in (a, b))
+    samples = [load_samples(folder)[1] for folder in (a, b)]
+    return one == other and same_weights(a, b) and np.array_equal(*samples)
 
 
-@given(st.integers(2, 300), st.integers(1, 120), st.integers(0, 50), st.integers(0, 3))
-def test_windows_are_stretches_of_the_stream_drawn_from_seed_and_step_alone(
-    length, window, step, seed
+def test_a_run_leaves_weights_samples_snapshots_state_and_a_card(line, data, finished):
+    card = Card.load(finished)
+    assert (card.system, card.recipe_hash) == ("line", line.recipe.hash)
+    assert card.facts == data.facts
+    assert [point["step"] for point in card.curve] == [4, 8, 12]
+    assert set(card.curve[0]) == {"step", "train", "norm", "error"}
+    assert card.curve[-1]["error"] < card.curve[0]["error"]
+    assert card.best_step == 12
+    assert card.parameters == {"line": 32 * 32}
+    assert card.metrics["test_error"] > 0
+    assert card.processes == 1
+    assert {p.name for p in finished.iterdir()} == {
+        "card.json", "encoded.safetensors", "samples.npz", "state.ckpt",
+        "step-000002.safetensors", "step-000008.safetensors", "weights.safetensors",
+    }  # fmt: skip
+
+
+def test_the_engine_knows_no_system():
+    code = (
+        "import sys, symphony.training.loop, symphony.training.run, symphony.training.runtime\n"
+        "print([m for m in sys.modules if m.startswith('symphony.systems')])"
+    )
+    assert python(code).strip() == "[]"
+
+
+def test_a_point_of_the_curve_is_the_mean_of_the_steps_since_the_last(data, tmp_path):
+    logged = []
+
+    class Logged(Line):
+        def train_step(self, *given):
+            logged.append(super().train_step(*given))
+            return logged[-1]
+
+    card = run(Logged(LineRecipe(steps=11)), data, tmp_path)
+    assert [point["step"] for point in card.curve] == [4, 8, 11]
+    for point, steps in zip(card.curve, (logged[:4], logged[4:8], logged[8:]), strict=True):
+        for name in ("train", "norm"):
+            mean = np.mean([row[name].item() for row in steps])
+            assert point[name] == pytest.approx(mean, rel=1e-6)
+
+
+def test_a_seed_repeats_a_run_bit_for_bit_and_another_does_not(line, data, finished, tmp_path):
+    torch.manual_seed(99)  # must not matter
+    run(line, data, tmp_path / "same")
+    run(Line(replace(line.recipe, seed=1)), data, tmp_path / "other")
+    assert same_run(finished, tmp_path / "same")
+    assert not same_weights(finished, tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("scores", "keep", "step"),
+    [
+        ((-3.0, -1.0, -2.0), "best", 8),
+        ((-3.0, -1.0, -2.0), "last", 12),
+        ((-1.0, -1.0, -2.0), "best", 8),  # of equals the later one
+        ((float("-inf"),) * 3, "best", 12),  # as of rolls in which nothing sounds
+    ],
+)
+def test_the_weights_of_the_highest_score_are_kept_or_the_last(scores, keep, step, data, tmp_path):
+    recipe = LineRecipe(scores=scores, keep=keep, snapshots=(4, 8, 12))
+    card = run(Line(recipe), data, tmp_path)
+    assert card.best_step == step
+    at_step = tmp_path / f"step-{step:06d}.safetensors"
+    assert (tmp_path / "weights.safetensors").read_bytes() == at_step.read_bytes()
+
+
+def test_snapshots_and_samples_are_those_of_their_steps(line, data, finished):
+    nets = line.kept(line.build(data))
+    counted = [
+        int(load_weights(nets, finished / f"step-00000{step}.safetensors")["line"].steps)
+        for step in (2, 8)
+    ]
+    assert counted == [2, 8]
+    steps, samples = load_samples(finished)
+    assert steps.tolist() == [4, 8, 12]
+    half = weights(finished)["line.matrix"][:2].float().numpy()
+    np.testing.assert_allclose(samples[2], half, atol=1e-3)
+    assert not np.array_equal(samples[0], samples[1])
+
+
+def test_weights_are_kept_in_half_precision_and_counts_whole(finished):
+    kept = weights(finished)
+    exact = torch.load(finished / "state.ckpt", weights_only=True)["nets"]
+    assert set(kept) == {"line.matrix", "line.steps"}  # the memory doesn't ship
+    torch.testing.assert_close(
+        kept["line.matrix"].float(), exact["line.matrix"], atol=1e-3, rtol=1e-3
+    )
+    assert kept["line.matrix"].dtype == torch.float16
+    assert kept["line.steps"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("moment", [0, 3, 4, 6, 7, 11])  # steps 3, 7 and 11 end in an evaluation
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_that_goes_on_is_the_uninterrupted_one(
+    number, moment, line, data, finished, tmp_path, capsys
 ):
-    plan = replace(recipe("char-rnn", "tiny"), window=window, batch=5, seed=seed)
-    stream = np.arange(length, dtype=np.int16)
-    torch.manual_seed(length)  # must not matter
-    (windows,) = loop.draw_windows(stream, plan, step)
-    assert windows.shape == (5, min(window, length - 1) + 1)
-    assert (windows.diff(dim=1) == 1).all()
-    assert 0 <= windows.min() <= windows.max() < length
-    assert torch.equal(windows, loop.draw_windows(stream, plan, step)[0])
+    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    stopped = Interrupted(line, moment, lambda: signal.raise_signal(number))
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, data, tmp_path)
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before
+    said = capsys.readouterr().out
+    assert f"Stopped after step {moment + 1}. Go on with --resume --out {tmp_path}" in said
+    assert not (tmp_path / "card.json").exists()
+    resumed = []
+    run(Interrupted(line, moment + 1, lambda: resumed.append(1)), data, tmp_path, resume=True)
+    assert len(resumed) == (moment < 11)  # the very next step was the first
+    assert same_run(finished, tmp_path)
 
 
-def test_every_place_of_the_stream_is_learned_from():
-    plan = replace(recipe("char-rnn", "tiny"), window=4, batch=400)
-    (windows,) = loop.draw_windows(np.arange(12, dtype=np.int16), plan, 0)
-    assert set(windows[:, 0].tolist()) == set(range(8))  # the last window ends the stream
+@pytest.mark.parametrize("moment", [4, 6, 7])
+def test_a_killed_run_goes_on_from_its_last_evaluation(moment, line, data, finished, tmp_path):
+    with pytest.raises(KilledError):
+        run(Interrupted(line, moment, die), data, tmp_path)
+    again = []
+    run(Interrupted(line, 4, lambda: again.append(1)), data, tmp_path, resume=True)
+    assert again == [1]
+    assert same_run(finished, tmp_path)
 
 
-def test_a_batch_that_processes_cannot_share_equally_is_refused(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(RecipeError, match="32 windows can't be shared equally by 3"):
-        launch("cpu", 32)
+def test_a_run_killed_while_it_is_evaluated_loses_nothing(line, data, finished, tmp_path):
+    class Dying(Line):
+        def evaluate(self, nets, data):
+            if int(nets["line"].steps) == 8:
+                die()
+            return super().evaluate(nets, data)
+
+    with pytest.raises(KilledError):
+        run(Dying(line.recipe), data, tmp_path)
+    run(line, data, tmp_path, resume=True)
+    assert same_run(finished, tmp_path)
 
 
-def test_a_run_of_another_size_is_not_called_broken(plan, noise, finished):
-    wider = replace(plan, model={**plan.model, "width": 48})
-    with pytest.raises(RecipeError, match="another recipe"):
-        train(wider, noise, finished, resume=True)
+@pytest.mark.parametrize("moments", [(4, 5), (5, 6), (5, 5), (0, 1, 2, 9, 10, 11)])
+def test_several_stops_between_two_evaluations_do_not_spoil_the_curve(
+    moments, line, data, finished, tmp_path
+):
+    for turn, moment in enumerate(moments):
+        try:
+            run(Interrupted(line, moment, press_ctrl_c), data, tmp_path, resume=turn > 0)
+        except KeyboardInterrupt:
+            continue
+        assert moments == (5, 5)  # the second time step 5 is behind it
+    run(line, data, tmp_path, resume=True)
+    assert same_run(finished, tmp_path)
 
 
-def test_a_run_does_not_go_on_with_other_music(plan, noise, finished):
-    other = replace(noise, corpus={**noise.corpus, "fingerprint": "1"})
-    with pytest.raises(RecipeError, match="other music"):
-        train(plan, other, finished, resume=True)
+def test_a_second_ctrl_c_ends_at_once_and_loses_only_what_came_since_the_evaluation(
+    line, data, finished, tmp_path
+):
+    def twice():
+        press_ctrl_c()
+        press_ctrl_c()
+        pytest.fail("the step went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Interrupted(line, 6, twice), data, tmp_path)
+    assert torch.load(tmp_path / "state.ckpt", weights_only=True)["history"]["step"] == 4
+    run(line, data, tmp_path, resume=True)
+    assert same_run(finished, tmp_path)
 
 
-def test_a_full_disk_loses_nothing(plan, noise, tmp_path, finished):
-    drawn, limits = loop.draw_windows, resource.getrlimit(resource.RLIMIT_FSIZE)
+def test_a_finished_run_that_is_resumed_takes_no_step_and_stays_what_it_was(
+    line, data, finished, tmp_path
+):
+    run(line, data, tmp_path)
+    run(Interrupted(line, 12, die), data, tmp_path, resume=True)
+    assert same_run(finished, tmp_path)
 
-    def disk_fills_at_six(stream, plan, step):
-        if step == 6:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-        return drawn(stream, plan, step)
 
-    loop.draw_windows = disk_fills_at_six
+def test_training_runs_in_a_thread_too(line, data, finished, tmp_path):
+    thread = threading.Thread(target=run, args=(line, data, tmp_path))
+    thread.start()
+    thread.join()
+    assert same_run(finished, tmp_path)
+
+
+@pytest.mark.parametrize("room", [100, 3000, 9000])  # bytes a file: weights take 2,300
+def test_a_full_disk_loses_nothing(room, line, data, finished, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    fill = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))  # noqa: E731
     try:
-        with pytest.raises(RecipeError, match="can't be written"):
-            train(plan, noise, tmp_path)
+        with pytest.raises(FileError, match="can't be written"):
+            run(Interrupted(line, 6, fill), data, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        loop.draw_windows = drawn
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["state.ckpt", "weights.safetensors"]
-    train(plan, noise, tmp_path, resume=True)
-    weights = [(f / "weights.safetensors").read_bytes() for f in (tmp_path, finished)]
-    assert weights[0] == weights[1]
+    assert torch.load(tmp_path / "state.ckpt", weights_only=True)["history"]["step"] == 4
+    assert not list(tmp_path.glob(".partial-*"))
+    run(line, data, tmp_path, resume=True)
+    assert same_run(finished, tmp_path)
 
 
-def test_training_again_in_a_folder_keeps_the_run_that_was_there(plan, noise, tmp_path):
-    first = replace(plan, steps=4, snapshots=(2,))
-    second = replace(plan, steps=4, model={**plan.model, "width": 16}, snapshots=(3,))
-    card = train(first, noise, tmp_path)
-    train(second, noise, tmp_path)
-    assert list(load_snapshots(tmp_path)) == [3]
-    assert load_model(tmp_path / "earlier").card == json.loads(json.dumps(card))
-
-
-def test_a_second_stop_does_not_spoil_the_curve(plan, noise, tmp_path, finished):
-    drawn = loop.draw_windows
-
-    def stop_at(moment):
-        def draw(stream, plan, step):
-            if step == moment:
-                signal.raise_signal(signal.SIGINT)
-            return drawn(stream, plan, step)
-
-        return draw
-
+def test_a_disk_that_is_full_from_the_start_leaves_no_half_file(line, data, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        for resume, moment in ((False, 5), (True, 6)):  # both between the same two evaluations
-            loop.draw_windows = stop_at(moment)
-            with pytest.raises(KeyboardInterrupt):
-                train(plan, noise, tmp_path, resume=resume)
+        with pytest.raises(FileError, match=r"encoded\.safetensors can't be written"):
+            run(line, data, tmp_path)
     finally:
-        loop.draw_windows = drawn
-    card = train(plan, noise, tmp_path, resume=True)
-    whole = load_model(finished).card
-    assert card["curve"] == whole["curve"]
-    assert card["weights_sha256"] == whole["weights_sha256"]
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_music_shorter_than_a_window_still_trains(plan, noise, tmp_path):
-    short = replace(noise, train=noise.train[:20])
-    card = train(replace(plan, steps=2, window=64), short, tmp_path)
-    assert np.isfinite(card["curve"][-1]["train"])
+def test_losses_that_are_not_finite_stop_with_a_sentence(data, tmp_path):
+    with pytest.raises(RequestError, match="train is no longer a finite number at step 4: try a"):
+        run(Line(LineRecipe(lr=1e30)), data, tmp_path)
+    assert not (tmp_path / "card.json").exists()
+
+
+def test_a_score_that_is_no_number_stops_with_a_sentence(data, tmp_path):
+    recipe = LineRecipe(scores=(-1.0, float("nan"), -1.0))
+    with pytest.raises(RequestError, match="validation is no longer a finite number at step 8"):
+        run(Line(recipe), data, tmp_path)
+
+
+def test_weights_too_large_for_half_precision_get_no_card(line, data, tmp_path):
+    class Shouting(Line):
+        def build(self, data):
+            nets = super().build(data)
+            nets["line"].matrix.data[0, 0] = 1e6
+            return nets
+
+    with pytest.raises(RequestError, match="don't fit into half precision"):
+        run(Shouting(replace(line.recipe, lr=1e-12)), data, tmp_path)
+    assert not (tmp_path / "card.json").exists()
+
+
+def test_there_is_nothing_to_resume_in_an_empty_folder(line, data, tmp_path):
+    data.save(tmp_path / "encoded.safetensors")
+    with pytest.raises(FileError, match="nothing to resume"):
+        run(line, data, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("change", [{"seed": 9}, {"steps": 20}, {"lr": 0.1}, {"size": "small"}])
+def test_a_run_does_not_go_on_with_another_recipe(change, line, data, finished):
+    with pytest.raises(RequestError, match="follows another recipe"):
+        run(Line(replace(line.recipe, **change)), data, finished, resume=True)
+
+
+def test_a_run_of_other_nets_is_not_called_broken(data, finished, tmp_path):
+    wider = numbers(33)
+    for name in ("state.ckpt", "encoded.safetensors"):
+        (tmp_path / name).write_bytes((finished / name).read_bytes())
+    wider.save(tmp_path / "encoded.safetensors")
+    with pytest.raises(RequestError, match="another recipe"):
+        run(Line(LineRecipe(seed=3)), wider, tmp_path, resume=True)
+
+
+def test_a_run_does_not_go_on_with_other_music(line, data, finished, tmp_path):
+    (tmp_path / "state.ckpt").write_bytes((finished / "state.ckpt").read_bytes())
+    numbers(fingerprint="1").save(tmp_path / "encoded.safetensors")
+    with pytest.raises(RequestError, match="learned from other music"):
+        run(line, data, tmp_path, resume=True)
+
+
+def broken_states(whole):
+    """Files that are no state, by what is wrong with them."""
+    state = torch.load(whole, weights_only=True)
+    yield "cut", whole.read_bytes()[:500]
+    yield "empty", b""
+    yield "text", b"nothing to see here"
+    for what in ("nets", "optimizers", "history", "recipe", "corpus"):
+        yield f"without {what}", {k: v for k, v in state.items() if k != what}
+    yield "other history", state | {"history": {"minutes": 3}}
+    yield "other nets", state | {"nets": {"line.matrix": torch.zeros(2, 2)}}
+    yield "no dictionary", [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    ["cut", "empty", "text", "without nets", "without optimizers", "without history",
+     "without recipe", "without corpus", "other history", "other nets", "no dictionary"],
+)  # fmt: skip
+def test_a_broken_state_is_refused_with_a_sentence(harm, line, data, finished, tmp_path):
+    data.save(tmp_path / "encoded.safetensors")
+    found = dict(broken_states(finished / "state.ckpt"))[harm]
+    if isinstance(found, bytes):
+        (tmp_path / "state.ckpt").write_bytes(found)
+    else:
+        torch.save(found, tmp_path / "state.ckpt")
+    with pytest.raises(FileError, match=r"The state in .* is broken .*train without --resume"):
+        run(line, data, tmp_path, resume=True)
+
+
+class Payload:
+    """What a stranger might hide in a state; here it only leaves a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_state_from_a_stranger_can_run_nothing(line, data, finished, tmp_path):
+    data.save(tmp_path / "encoded.safetensors")
+    state, mark = torch.load(finished / "state.ckpt", weights_only=True), tmp_path / "it-ran"
+    torch.save(state | {"corpus": Payload(mark)}, tmp_path / "state.ckpt")
+    with pytest.raises(FileError, match="is broken"):
+        run(line, data, tmp_path, resume=True)
+    assert not mark.exists()
+    torch.load(tmp_path / "state.ckpt", weights_only=False)
+    assert mark.exists()  # the payload works where nobody takes care
+
+
+def test_samples_from_a_stranger_can_run_nothing(tmp_path):
+    mark = tmp_path / "it-ran"
+    hidden = np.array([Payload(mark)], dtype=object)
+    np.savez(tmp_path / "samples.npz", steps=hidden, samples=hidden)
+    with pytest.raises(FileError, match="There are no samples"):
+        load_samples(tmp_path)
+    assert not mark.exists()
+
+
+def test_samples_that_are_not_there_or_broken(finished, tmp_path):
+    with pytest.raises(FileError, match="There are no samples"):
+        load_samples(tmp_path)
+    (tmp_path / "samples.npz").write_bytes((finished / "samples.npz").read_bytes()[:200])
+    with pytest.raises(FileError, match="There are no samples"):
+        load_samples(tmp_path)
+
+
+def test_a_run_in_an_occupied_folder_sets_the_earlier_ones_aside_and_deletes_none(
+    line, data, tmp_path
+):
+    (tmp_path / "notes.txt").write_text("mine")
+    hashes = []
+    for seed in (1, 2, 3):
+        hashes.append(run(Line(replace(line.recipe, seed=seed)), data, tmp_path).recipe_hash)
+    places = [tmp_path / "earlier", tmp_path / "earlier-2", tmp_path]
+    assert [Card.load(place).recipe_hash for place in places] == hashes
+    names = {"card.json", "encoded.safetensors", "samples.npz", "state.ckpt",
+             "step-000002.safetensors", "step-000008.safetensors", "weights.safetensors"}  # fmt: skip
+    for place in places[:2]:
+        assert {p.name for p in place.iterdir()} == names
+    assert {p.name for p in tmp_path.iterdir()} == names | {"notes.txt", "earlier", "earlier-2"}
+
+
+def test_a_folder_that_is_a_file_keeps_no_run(line, data, tmp_path):
+    path = tmp_path / "run"
+    path.write_text("x")
+    for place in (path, path / "below"):
+        with pytest.raises(FileError, match="A run can't be kept in"):
+            run(line, data, place)
+    assert path.read_text() == "x"
+
+
+def test_the_card_is_json_that_names_no_machine(finished):
+    import platform
+
+    text = (finished / "card.json").read_text()
+    assert platform.node() not in text
+    assert json.loads(text)["minutes"] >= 0

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import sys
 
-from symphony.cli import making, measuring
-from symphony.cli.app import app
 from symphony.errors import SymphonyError
 
-__all__ = ["main", "making", "measuring"]
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run the command; see the module's docstring for how it ends."""
     try:
+        from symphony.cli.app import app
+        from symphony.cli.commands import add_controls
+
+        add_controls(sys.argv[1:])
         app.cli(prog="symphony", description=__doc__)
     except SymphonyError as error:
         print(f"symphony: {error}", file=sys.stderr)

@@ -1,8 +1,14 @@
-"""What the commands share."""
+"""What the commands share: where they are registered, how a table is printed."""
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Annotated, Any, get_type_hints
+
+import tyro
 from tyro.extras import SubcommandApp
+
+from symphony.errors import RequestError, SymphonyError
 
 app = SubcommandApp()
 
@@ -13,3 +19,51 @@ def print_table(cells: list[list[str]]) -> None:
     for row in cells:
         words = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(words).rstrip())
+
+
+def flags_of(controls: type) -> Any:
+    """A system's controls as flags of a command, without a prefix: a dataclass for tyro.
+
+    Only what has a help text becomes a flag; the rest is for Python alone.
+    """
+    hints = get_type_hints(controls)
+    flags = [
+        (each.name, Annotated[hints[each.name], tyro.conf.arg(help=each.metadata["help"])],
+         dataclasses.field(default=each.default))
+        for each in dataclasses.fields(controls)
+        if "help" in each.metadata
+    ]  # fmt: skip
+    return dataclasses.make_dataclass("Flags", flags, frozen=True)
+
+
+def controls_in(words: list[str]) -> type | None:
+    """The controls of the model that a command line names; None where it names none.
+
+    Raises:
+        SymphonyError: the only word that could be a model isn't one.
+    """
+    from symphony.systems import controls_of
+
+    first = None
+    for word in (word for word in words if not word.startswith("-")):
+        try:
+            return controls_of(word)
+        except SymphonyError as error:  # a number after a flag, say
+            first = first or error
+    if first is not None and not words[0].startswith("-"):
+        raise first
+    return None
+
+
+def refuse_others(words: list[str], known: set[str], model: str) -> None:
+    """Refuse flags that this model hasn't, which another may have.
+
+    Raises:
+        RequestError: which, and what there is.
+    """
+    for word in words:
+        flag = word.split("=")[0].removeprefix("--").replace("_", "-")
+        if word.startswith("--") and flag.removeprefix("no-") not in known | {"help"}:
+            raise RequestError(
+                f"{model} can't be told --{flag}; it knows {', '.join(sorted(known))}."
+            )

@@ -11,7 +11,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "constraints": ["NoteOffConstraint"],
         "forms": ["form_noise", "parse_form", "section_noise"],
         "plans": ["PRESETS", "Plan", "scale_histogram"],
-        "rolls": ["PITCHES", "RollCodec", "merge_repeated", "split_repeated", "to_bipolar"],
+        "rolls": [
+            "PITCHES",
+            "RollCodec",
+            "check_drop",
+            "facade_of",
+            "merge_repeated",
+            "overlap_add",
+            "split_repeated",
+            "tile_starts",
+            "to_bipolar",
+        ],
         "keys": [
             "key_profile",
             "key_profiles",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -80,12 +81,22 @@ class Plan:
         pitch: str | float | None = None,
         density: str | float | None = None,
         seconds: float = 30.0,
+        preset: str | None = None,
     ) -> Plan:
         """A plan from words, as on the command line: ``key`` is "C major", or "C major:G major".
 
+        A preset stands in for what isn't said.
+
         Raises:
-            RequestError: words that name no key or level.
+            RequestError: words that name no key, level or preset.
         """
+        if preset is not None:
+            if preset not in PRESETS:
+                known = "; ".join(PRESETS)
+                raise RequestError(f"There is no preset {preset!r}. Presets: {known}.")
+            words: dict[str, Any] = {"key": key, "pitch": pitch, "density": density}
+            said = {name: word for name, word in words.items() if word is not None}
+            return Plan.of(**{**PRESETS[preset], **said}, seconds=seconds)
         return Plan(
             curve(pitch, "pitch") if pitch is not None else (),
             curve(density, "density") if density is not None else (),

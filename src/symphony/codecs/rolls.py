@@ -127,3 +127,48 @@ def merge_repeated(roll: np.ndarray) -> Bool[np.ndarray, "2 t 128"]:
     silence = np.zeros_like(sounding[:1])
     before, after = np.vstack([silence, sounding[:-1]]), np.vstack([sounding[1:], silence])
     return np.stack([sounding | (before & after), sounding & ~before])
+
+
+def check_drop(drop: float) -> None:
+    """Refuse what is no share of the notes.
+
+    Raises:
+        RequestError: outside 0 to below 1.
+    """
+    if not 0 <= drop < 1:
+        raise RequestError(f"A facade drops a share of the notes from 0 to below 1, not {drop}.")
+
+
+def facade_of(song: Song, drop: float, seed: int = 0) -> Song:
+    """A song without a share of its notes, at least one of them left (chapter 9).
+
+    Raises:
+        RequestError: no share of the notes, or a seed below 0.
+    """
+    check_drop(drop)
+    if seed < 0:
+        raise RequestError(f"A seed is a whole number from 0, not {seed}.")
+    kept = np.random.default_rng(seed).random(len(song)) >= drop
+    kept[: 0 if kept.any() else 1] = True
+    return song.select(kept)
+
+
+def tile_starts(steps: int, window: int) -> np.ndarray:
+    """Where windows begin that cover so many rows, each overlapping the next by a quarter."""
+    hop = window - window // 4
+    return np.arange(0, max(steps - window // 4, 1), hop)
+
+
+def overlap_add(
+    tiles: Float32[np.ndarray, "n T 128"], starts: np.ndarray
+) -> Float32[np.ndarray, "t 128"]:
+    """Overlapping tiles as one roll, each fading into the next where they overlap."""
+    window = tiles.shape[1]
+    up = np.arange(1, window + 1)
+    weight = np.minimum(np.minimum(up, up[::-1]), window // 4 + 1).astype(np.float32)[:, None]
+    whole = np.zeros((int(starts[-1]) + window, tiles.shape[2]), np.float32)
+    total = np.zeros((len(whole), 1), np.float32)
+    for tile, start in zip(tiles, starts, strict=True):
+        whole[start : start + window] += weight * tile
+        total[start : start + window] += weight
+    return whole / total

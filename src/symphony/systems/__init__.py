@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from symphony.errors import FileError, RequestError
-from symphony.files import sentence
+from symphony.files import sentence, sha256
 from symphony.typed import from_json
 
 if TYPE_CHECKING:
     from symphony.training.data import Data
     from symphony.training.run import Card
-    from symphony.training.system import Recipe, System, Trained
+    from symphony.training.system import Recipe, Trained
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 SIZES = ("tiny", "small", "full")
@@ -58,10 +58,9 @@ def recipe(name: str, size: str = "small") -> Any:
     return room(ROOMS[name]).recipe(name, size)
 
 
-def system(recipe: Recipe) -> System:
-    """The system that follows a recipe."""
-    made: System = room(recipe.room).SYSTEM(recipe)
-    return made
+def system(recipe: Recipe) -> Any:
+    """The system that follows a recipe: a :class:`symphony.training.System`."""
+    return room(recipe.room).SYSTEM(recipe)
 
 
 def encode(recipe: Recipe) -> Data:
@@ -84,15 +83,14 @@ def train(
 ) -> Card | None:
     """Load and encode a corpus, train, and leave weights and card in a folder.
 
-    The encoded music stays in the run's folder, so that going on needs no corpus. Under
-    ``torchrun`` the first process encodes, and all train one model.
+    The encoded music stays there too, so that going on needs no corpus. Under ``torchrun`` the
+    first process encodes, and all train one model.
 
     Args:
         recipe_or_name: what to do.
         out: the run's folder. An earlier run in it is kept in ``earlier``.
-        size: of a recipe by name: tiny, small or full.
-        corpus: another corpus than the recipe's, by name or a folder.
-        seed: another seed than the recipe's.
+        size: tiny, small or full, of a recipe by name.
+        corpus, seed: others than the recipe's.
         device: auto, cpu, cuda or mps.
         resume: go on where a stopped run left off, exactly as if it had not stopped.
         progress: show a bar.
@@ -106,21 +104,17 @@ def train(
         FileError: nothing to resume, or no place to write.
         KeyboardInterrupt: stopped by Ctrl-C, after the state was saved.
     """
+    from symphony.corpora import load_corpus
     from symphony.training import loop
     from symphony.training.run import Run
     from symphony.training.runtime import launch
 
     chosen = recipe(recipe_or_name, size) if isinstance(recipe_or_name, str) else recipe_or_name
-    chosen = replace(
-        chosen,
-        corpus=chosen.corpus if corpus is None else corpus,
-        seed=chosen.seed if seed is None else seed,
-    )
+    changed = {"corpus": corpus, "seed": seed}
+    chosen = replace(chosen, **{k: v for k, v in changed.items() if v is not None})
     learner, run = system(chosen), Run(Path(out))
     fabric = launch(device, chosen.batch)
     if not resume and fabric.is_global_zero:
-        from symphony.corpora import load_corpus
-
         with sentence(f"A run can't be kept in {run.folder}"):
             run.folder.mkdir(parents=True, exist_ok=True)  # before minutes of reading
         data = learner.encode(load_corpus(chosen.corpus, progress=progress))
@@ -159,7 +153,7 @@ def card_of(name_or_folder: str | Path) -> tuple[Card, Path]:
         ) from None
 
 
-def system_of(card: Card) -> System:
+def system_of(card: Card) -> Any:
     """The system that a card tells of.
 
     Raises:
@@ -169,8 +163,7 @@ def system_of(card: Card) -> System:
         if card.system not in ROOMS.values():
             raise ValueError(f"there is no system {card.system!r}")
         kind = room(card.system).SYSTEM
-        found: System = kind(from_json(get_type_hints(kind)["recipe"], card.recipe, "recipe"))
-        return found
+        return kind(from_json(get_type_hints(kind)["recipe"], card.recipe, "recipe"))
     except ValueError as error:  # a recipe's own refusals are ValueErrors
         raise FileError(f"The card is broken: {error}") from None
 
@@ -185,15 +178,14 @@ def load(name_or_folder: str | Path, corpus: str = "chorales") -> Trained:
     Raises:
         FileError: no such model, a broken file, or weights that aren't the card's.
     """
-    from symphony.training.run import WEIGHTS, sha256
+    from symphony.training.run import WEIGHTS
 
     name = str(name_or_folder)
-    fit = getattr(room(ROOMS[name]), "fit", None) if name in ROOMS else None
+    fit: Any = getattr(room(ROOMS[name]), "fit", None) if name in ROOMS else None
     if fit is not None:  # quicker to count than to load
         from symphony.corpora import load_corpus
 
-        fitted: Trained = fit(replace(recipe(name), corpus=corpus), load_corpus(corpus))
-        return fitted
+        return fit(replace(recipe(name), corpus=corpus), load_corpus(corpus))
     card, folder = card_of(name)
     weights = folder / WEIGHTS
     if not weights.is_file() or sha256(weights) != card.weights_sha256:
@@ -213,22 +205,23 @@ def load_snapshots(folder: str | Path) -> dict[int, Trained]:
 
 
 def _trained(card: Card, weights: Path) -> Trained:
-    from symphony.training.run import load_trained
+    from symphony.training.data import Data
+    from symphony.training.run import load_weights
+    from symphony.training.system import Trained
 
+    made = system_of(card)
     try:
-        return load_trained(system_of(card), card, weights)
-    except FileError:
-        raise
+        nets = made.kept(made.build(Data({}, card.facts)))
     except (TypeError, ValueError, RuntimeError, KeyError) as error:  # nets that can't be built
         reason = str(error).splitlines()[0]
         raise FileError(f"{weights.parent} can't be built from its card: {reason}") from None
+    return Trained(made, load_weights(nets, weights), card)
 
 
-def controls_of(name_or_folder: str) -> type:
+def controls_of(name_or_folder: str) -> Any:
     """What a model may be told, without loading its weights: a dataclass."""
-    if name_or_folder in NGRAMS:
-        found: type = room(ROOMS[name_or_folder]).SYSTEM.controls
-        return found
+    if name_or_folder in ROOMS and name_or_folder not in shipped():
+        return room(ROOMS[name_or_folder]).SYSTEM.controls
     return system_of(card_of(name_or_folder)[0]).controls
 
 

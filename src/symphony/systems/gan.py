@@ -24,17 +24,10 @@ def bce(scores: Float[Tensor, "B ..."], labels: Tensor | float) -> Float[Tensor,
 
 
 def discriminator_loss(loss: str, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
-    """What tells real from fake, from the scores of both.
-
-    Args:
-        loss: "wasserstein", how much higher fake scores than real (Arjovsky et al., 2017); "hinge",
-            how far real falls short of 1 and fake exceeds -1 (Lim and Ye, 2017); or "bce".
-        real: scores of real examples.
-        fake: scores of fakes.
-    """
-    if loss == "wasserstein":
+    """What tells real from fake, from the scores of both."""
+    if loss == "wasserstein":  # how much higher fake scores than real (Arjovsky et al., 2017)
         return fake.mean() - real.mean()
-    if loss == "hinge":
+    if loss == "hinge":  # how far real falls short of 1, and fake exceeds -1 (Lim and Ye, 2017)
         return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
     return (bce(real, 1.0) + bce(fake, 0.0)) / 2
 
@@ -47,14 +40,10 @@ def generator_loss(loss: str, fake: Tensor) -> Float[Tensor, ""]:
 def noisy_labels(
     size: int, real: bool, label_flip: float, label_smoothing: float, rng: torch.Generator
 ) -> Float[Tensor, " B"]:
-    """Labels for a discriminator, some of them wrong on purpose: 1 for real and 0 for fake.
+    """Labels for a discriminator, 1 for real and 0 for fake, some of them wrong on purpose.
 
-    Args:
-        size: how many.
-        real: whether the examples are real.
-        label_flip: probability of each label to be turned round.
-        label_smoothing: how far the label 1 is lowered (Salimans et al., 2016).
-        rng: draws which labels are turned.
+    Each is turned round with probability ``label_flip``; a 1 is lowered by ``label_smoothing``
+    (Salimans et al., 2016).
     """
     flipped = torch.rand(size, generator=rng) < label_flip
     return (flipped ^ real).float() * (1 - label_smoothing)
@@ -100,14 +89,9 @@ def score_logs(real: Tensor, fake: Tensor, loss: str) -> dict[str, Tensor]:
     """What a step logs of its scores; a Wasserstein critic knows no 0, so their mean parts them."""
     real, fake = real.detach(), fake.detach()
     between = (real.mean() + fake.mean()) / 2 if loss == "wasserstein" else 0.0
-    return {
-        "real_score": real.mean(),
-        "fake_score": fake.mean(),
-        "discriminator_accuracy": (
-            (real > between).float().mean() + (fake <= between).float().mean()
-        )
-        / 2,
-    }
+    right = (real > between).float().mean() + (fake <= between).float().mean()
+    means = {"real_score": real.mean(), "fake_score": fake.mean()}
+    return {**means, "discriminator_accuracy": right / 2}
 
 
 @contextmanager
@@ -121,10 +105,7 @@ def frozen(net: nn.Module) -> Iterator[nn.Module]:
 
 
 def ema(generator: nn.Module, ema_decay: float) -> AveragedModel:
-    """An exponential moving average of a generator: each weight keeps ``ema_decay`` of itself.
-
-    Call its ``update_parameters`` after each step; 0 follows the generator exactly.
-    """
+    """An exponential moving average of a generator: at each update it keeps ``ema_decay``."""
     average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))
     return average.requires_grad_(False)
 
@@ -135,16 +116,12 @@ class Replay(nn.Module):
     A module, since its buffers are then saved and resumed with all else. Under ``torchrun`` each
     process has its own, of its own share of the fakes: the processes still train one model, but
     not the one that a single process would; a resumed run begins with the first one's.
-
-    Args:
-        examples: how many are remembered; 0 for none.
-        shape: of one.
     """
 
     rolls: Tensor
     count: Tensor
 
-    def __init__(self, examples: int, *shape: int) -> None:
+    def __init__(self, examples: int, *shape: int) -> None:  # 0 for no memory
         super().__init__()
         self.register_buffer("rolls", torch.zeros(examples, *shape))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
@@ -152,12 +129,12 @@ class Replay(nn.Module):
     def mix(self, fake: Float[Tensor, "B ..."], rng: torch.Generator) -> Float[Tensor, "B ..."]:
         """The fakes to show the discriminator; until the memory is full, those of now."""
         size, batch, filled = len(self.rolls), len(fake), int(self.count)
+        if filled == size == 0:
+            return fake
         if filled < size:
             room = min(batch, size - filled)
             self.rolls[filled : filled + room] = fake[:room]
             self.count += room
-            return fake
-        if not size:
             return fake
         old = torch.randperm(size, generator=rng)[: batch // 2].to(fake.device)
         new = torch.randperm(batch, generator=rng)[: batch // 2].to(fake.device)

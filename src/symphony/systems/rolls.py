@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int32, UInt8
 from torch import Tensor, nn
 
-from symphony.codecs import (
-    RollCodec,
-    in_c,
-    key_profiles,
-    merge_repeated,
-    split_repeated,
-    to_bipolar,
-)
-from symphony.codecs.rolls import PITCHES
+from symphony import codecs
+from symphony.codecs import RollCodec, to_bipolar
 from symphony.errors import RequestError
 from symphony.evaluation.rolls import roll_metrics
 from symphony.systems.gan import Replay, ema, step_rng
-from symphony.training.data import Data, encode_splits
+from symphony.training.data import Arrays, Data, encode_splits
+from symphony.training.fields import control, count, positive, ranged, share
 from symphony.training.run import load_samples
-from symphony.training.system import (
-    Evaluation,
-    Nets,
-    Optimizers,
-    Recipe,
-    Request,
-    Trained,
-    control,
-    count,
-    positive,
-    ranged,
-    share,
-)
+from symphony.training.system import Evaluation, Nets, Optimizers, Recipe, Request, Trained
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
@@ -52,45 +34,27 @@ REPORTED = 128  # rolls that the card's metrics are taken from
 EVALUATION, REPORT = 2**31, 2**31 + 1  # steps no run reaches: draws for evaluations, for the card
 REDRAWN = 0.25  # share of the noise that changes from one tile of a piece to the next
 TINY: dict[str, Any] = {
-    "size": "tiny",
-    "steps": 6,
-    "batch": 4,
-    "evaluate_every": 2,
-    "eval_samples": 8,
-    "kept_samples": 2,
-    "subset": 8,
+    **{"steps": 6, "batch": 4, "subset": 8},
+    **{"evaluate_every": 2, "eval_samples": 8, "kept_samples": 2},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollRecipe(Recipe):
-    """How to train a generator against a discriminator on rolls.
+    """How to train a generator against a discriminator, or a critic, on rolls."""
 
-    Attributes:
-        codec: between songs and rolls.
-        generator_lr: Adam's learning rate for the generator.
-        discriminator_lr: the discriminator's learning rate, or the critic's.
-        discriminator_optimizer: adam or sgd.
-        betas: Adam's, of both.
-        ema_decay: of the generator's moving average, which is what composes; 0 follows it exactly.
-        transpose: semitones of which one is drawn for each window.
-        to_c: whether every piece is first moved to C major or A minor.
-        eval_samples: rolls made at each evaluation, beside as many real ones.
-        kept_samples: how many of them are kept each time.
-    """
-
-    codec: RollCodec = RollCodec()
+    codec: RollCodec = RollCodec()  # between songs and rolls
     steps: int = count(500)
-    generator_lr: float = positive(1e-4)
-    discriminator_lr: float = positive(1e-4)
+    generator_lr: float = positive(1e-4)  # Adam's
+    discriminator_lr: float = positive(1e-4)  # or the critic's
     discriminator_optimizer: Literal["adam", "sgd"] = "adam"
-    betas: tuple[float, float] = (0.5, 0.9)
-    ema_decay: float = share(0.0)
-    transpose: tuple[int, ...] = (0,)
-    to_c: bool = False
+    betas: tuple[float, float] = (0.5, 0.9)  # Adam's, of both
+    ema_decay: float = share(0.0)  # of the moving average, which composes; 0 is the generator's own
+    transpose: tuple[int, ...] = (0,)  # semitones of which one is drawn for each window
+    to_c: bool = False  # first move every piece to C major or A minor
     evaluate_every: int = count(50)
-    eval_samples: int = ranged(64, 2)
-    kept_samples: int = count(6)
+    eval_samples: int = ranged(64, 2)  # rolls made at each evaluation, beside as many real ones
+    kept_samples: int = count(6)  # of these
 
     def __post_init__(self) -> None:
         """Refuse what no run could follow."""
@@ -105,23 +69,17 @@ class RollRecipe(Recipe):
 
 @dataclass(frozen=True)
 class Rolls:
-    """The pieces of one split, one after another: 16 bytes a row, and each piece's rows."""
+    """The pieces of one split, one after another."""
 
-    packed: UInt8[np.ndarray, "rows 16"]
-    lengths: Int32[np.ndarray, " pieces"]
+    packed: UInt8[np.ndarray, "rows 16"]  # eight pitches a byte
+    lengths: Int32[np.ndarray, " pieces"]  # rows of each piece
 
     def windows(
         self, rng: np.random.Generator, count: int, steps: int, grid: int
     ) -> Bool[np.ndarray, "count steps 128"]:
-        """Windows from any beat of any piece, each row of the split as likely as another.
+        """So many windows of ``steps`` rows from any beat of any piece, each as likely as another.
 
-        A piece shorter than a window begins again, as if repeated.
-
-        Args:
-            rng: draws them.
-            count: how many.
-            steps: rows of each.
-            grid: they begin at multiples of so many rows in their piece.
+        They begin at multiples of ``grid`` rows. A piece shorter than a window begins again.
         """
         first = np.cumsum(self.lengths) - self.lengths
         places = np.maximum((self.lengths - steps) // grid + 1, 1)  # beats to begin at
@@ -136,41 +94,36 @@ class Rolls:
 def encode_rolls(recipe: RollRecipe, corpus: Corpus) -> Data:
     """All songs as rolls, repeated notes split by a silent row; and what keys sound like."""
 
-    def encode(songs: list[Song]) -> dict[str, np.ndarray]:
-        moved = map(in_c, songs) if recipe.to_c else songs
-        packed = [np.packbits(split_repeated(recipe.codec.encode(s)), axis=1) for s in moved]
+    def encode(songs: Iterable[Song]) -> Arrays:
+        moved = map(codecs.in_c, songs) if recipe.to_c else songs
+        planes = (recipe.codec.encode(song) for song in moved)
+        packed = [np.packbits(codecs.split_repeated(each), axis=1) for each in planes]
         lengths = np.array([len(rows) for rows in packed], np.int32)
         return {"packed": np.concatenate(packed), "lengths": lengths}
 
     training = corpus.train if recipe.subset is None else corpus.subset(recipe.subset)
-    return encode_splits(corpus, recipe.subset, encode, keys=key_profiles(training))
+    return encode_splits(corpus, recipe.subset, encode, keys=codecs.key_profiles(training))
 
 
 def draw_rolls(
-    arrays: Mapping[str, np.ndarray],
-    recipe: Any,
-    step: int,
-    turn: int = 0,
-    count: int | None = None,
+    arrays: Arrays, recipe: Any, step: int, turn: int = 0, count: int | None = None
 ) -> Float[Tensor, "B T 128"]:
-    """The real rolls of a step's turn, of -1 and 1: the same whenever they are drawn.
+    """The real rolls, of -1 and 1, of a critic's turn in a step: the same whenever drawn.
 
     Args:
         arrays: the split to draw from.
         recipe: its batch, network's rows, transpositions and seed.
-        step: of the run.
-        turn: of the critic in this step.
+        step, turn: of the run.
         count: rolls to draw; None for the batch.
     """
     rng = np.random.default_rng([recipe.seed, step, turn])
     count = recipe.batch if count is None else count
-    windows = Rolls(arrays["packed"], arrays["lengths"]).windows(
-        rng, count, recipe.network.steps, recipe.codec.steps_per_quarter
-    )
+    grid = recipe.codec.steps_per_quarter
+    windows = Rolls(**arrays).windows(rng, count, recipe.network.steps, grid)
     moved = rng.choice(np.array(recipe.transpose), len(windows))
     for window, semitones in zip(windows, moved, strict=True):
         sounding = np.flatnonzero(window.any(0))
-        if len(sounding) and 0 <= sounding[0] + semitones <= sounding[-1] + semitones < PITCHES:
+        if len(sounding) and 0 <= sounding[0] + semitones <= sounding[-1] + semitones < 128:
             window[:] = np.roll(window, semitones, axis=1)
     return torch.from_numpy(to_bipolar(windows))
 
@@ -184,30 +137,20 @@ def draw_noise(count: int, size: int, rng: torch.Generator) -> Float[Tensor, "co
 def in_batches(net: nn.Module, *inputs: Tensor, most: int = 32) -> np.ndarray:
     """What a net answers, so many examples at a time as fit into memory."""
     device = next(net.parameters()).device
-    return np.concatenate(
-        [
-            net(*(x[at : at + most].to(device) for x in inputs)).cpu().numpy()
-            for at in range(0, len(inputs[0]), most)
-        ]
-    )
+    parts = zip(*(x.split(most) for x in inputs), strict=True)
+    return np.concatenate([net(*(x.to(device) for x in part)).cpu().numpy() for part in parts])
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What to make rolls of, and what to hold them against: the same at every evaluation.
 
-    Attributes:
-        noise: [B, z].
-        condition: what is told with it.
-        target: the real rolls from which the condition was taken, [B, T, 128] of booleans.
-        reference: other real rolls. Fakes made of a facade resemble its target as twins do:
-            their metrics are taken beside these.
+    Fakes made of a facade resemble its target as twins do: metrics are taken beside ``reference``.
     """
 
-    noise: Tensor
-    condition: tuple[Tensor, ...]
-    target: Bool[np.ndarray, "B T 128"]
-    reference: Bool[np.ndarray, "B T 128"]
+    noise: Float[Tensor, "B z"]
+    condition: tuple[Tensor, ...]  # what is told with it
+    target: Bool[np.ndarray, "B T 128"]  # the real rolls from which the condition was taken
+    reference: Bool[np.ndarray, "B T 128"]  # other real rolls
 
     def fakes(self, generator: nn.Module) -> Bool[np.ndarray, "B T 128"]:
         """What a generator makes of it."""
@@ -243,24 +186,20 @@ class RollSystem:
     ) -> Nets:
         """Generator, its moving average, its opponent, and a memory of fakes."""
         examples = replay_batches * self.recipe.batch // data.world
-        return Nets(
-            {
-                "generator": generator,
-                self.opponent: opponent,
-                "ema": ema(generator, self.recipe.ema_decay),
-                "replay": Replay(examples, self.recipe.network.steps, PITCHES),
-            }
-        )
+        average = ema(generator, self.recipe.ema_decay)
+        replay = Replay(examples, self.recipe.network.steps, 128)
+        nets = {"generator": generator, "ema": average, "replay": replay}
+        return Nets({**nets, self.opponent: opponent})
 
     def optimizers(self, nets: Nets) -> Optimizers:
         """One for the generator, one for its opponent."""
-        r, opponent = self.recipe, nets[self.opponent].parameters()
-        second: torch.optim.Optimizer
-        if r.discriminator_optimizer == "sgd":
-            second = torch.optim.SGD(opponent, lr=r.discriminator_lr)
-        else:
-            second = torch.optim.Adam(opponent, lr=r.discriminator_lr, betas=r.betas)
-        first = torch.optim.Adam(nets["generator"].parameters(), lr=r.generator_lr, betas=r.betas)
+        r, weights = self.recipe, nets[self.opponent].parameters()
+        first = torch.optim.Adam(nets["generator"].parameters(), r.generator_lr, r.betas)
+        second: torch.optim.Optimizer = (
+            torch.optim.Adam(weights, r.discriminator_lr, r.betas)
+            if r.discriminator_optimizer == "adam"
+            else torch.optim.SGD(weights, r.discriminator_lr)
+        )
         return {"generator": first, self.opponent: second}
 
     def condition(self, real: Float[Tensor, "B T 128"], *key: int) -> tuple[Tensor, ...]:
@@ -275,7 +214,7 @@ class RollSystem:
         return data.share(real), tuple(map(data.share, self.condition(real, step, turn)))
 
     def noise(self, data: Data, rng: torch.Generator) -> Float[Tensor, "B z"]:
-        """This process's share of a batch of noise from U(-1, 1)."""
+        """This process's share of a batch of noise."""
         return data.share(draw_noise(self.recipe.batch, self.recipe.network.noise, rng))
 
     def kept(self, nets: Nets) -> Nets:
@@ -285,8 +224,7 @@ class RollSystem:
     def batch(self, data: Data, split: str, count: int, step: int) -> Batch:
         """What to evaluate on, drawn by the recipe's seed and this step."""
         r = self.recipe
-        real = draw_rolls(data.arrays[split], r, step, 0, count)
-        other = draw_rolls(data.arrays[split], r, step, 1, count)
+        real, other = (draw_rolls(data.arrays[split], r, step, turn, count) for turn in (0, 1))
         noise = draw_noise(count, r.network.noise, step_rng(r.seed, step))
         return Batch(noise, self.condition(real, step, 0), real.numpy() > 0, other.numpy() > 0)
 
@@ -296,15 +234,14 @@ class RollSystem:
 
     def evaluate(self, nets: Nets, data: Data) -> Evaluation:
         """Roll metrics beside validation music, and a few rolls to look at."""
-        r = self.recipe
-        batch = self.batch(data, "validation", r.eval_samples, EVALUATION)
+        batch = self.batch(data, "validation", self.recipe.eval_samples, EVALUATION)
         fakes = batch.fakes(nets["generator"])
         found = roll_metrics(fakes, batch.reference) | self.more_metrics(fakes, batch)
         summary = (
             f"{found['chords']:.0f} chords, {found['top_chord']:.0%} the same, diversity "
             f"{found['diversity']:.2f}, two-sample accuracy {found['two_sample_1nn']:.0%}"
         )
-        samples = np.packbits(fakes[: r.kept_samples], axis=2)
+        samples = np.packbits(fakes[: self.recipe.kept_samples], axis=2)
         return Evaluation(found, selection_score(found), summary, samples)
 
     def report(self, nets: Nets, data: Data) -> dict[str, float]:
@@ -314,9 +251,13 @@ class RollSystem:
         """
         batch = self.batch(data, "test", REPORTED, REPORT)
         fakes = batch.fakes(nets["generator"])
-        unseen = draw_rolls(data.arrays["validation"], self.recipe, REPORT, 1, REPORTED).numpy() > 0
-        metrics = {f"test_{k}": v for k, v in roll_metrics(fakes, batch.reference).items()}
-        metrics |= {f"real_{k}": v for k, v in roll_metrics(unseen, batch.reference).items()}
+        unseen = draw_rolls(data.arrays["validation"], self.recipe, REPORT, 1, REPORTED)
+        beside = {"test": fakes, "real": unseen.numpy() > 0}
+        metrics = {
+            f"{name}_{k}": v
+            for name, rolls in beside.items()
+            for k, v in roll_metrics(rolls, batch.reference).items()
+        }
         metrics |= {f"filled_{k}": v for k, v in self.more_metrics(fakes, batch).items()}
         for split in ("train", "test"):
             seen = self.batch(data, split, REPORTED, REPORT)
@@ -334,14 +275,14 @@ class RollSystem:
     def compose(self, trained: Trained, request: Request) -> list[Song]:
         """Overlapping tiles, whose noise changes by a quarter from one to the next."""
         r, rows = self.recipe, rows_of(request.seconds, self.recipe.codec)
-        starts = tile_starts(rows, r.network.steps)
+        starts = codecs.tile_starts(rows, r.network.steps)
         songs = []
         for piece in range(request.batch):
             rng = np.random.default_rng([request.seed, piece])
             noise = correlated_noise(len(starts), r.network.noise, rng)
             noise *= np.float32(request.controls.noise_scale)
             tiles = in_batches(trained.nets["generator"], torch.from_numpy(noise))
-            song = song_of(overlap_add(tiles, starts)[:rows], trained, request, piece)
+            song = song_of(codecs.overlap_add(tiles, starts)[:rows], trained, request, piece)
             songs.append(song.slice(0.0, request.seconds).named(song.name, trained.name))
         return songs
 
@@ -363,36 +304,13 @@ def load_roll_samples(folder: Path) -> tuple[np.ndarray, Bool[np.ndarray, "k n t
     return steps, np.unpackbits(samples, axis=3).astype(bool)
 
 
-def correlated_noise(
-    tiles: int, size: int, rng: np.random.Generator
-) -> Float32[np.ndarray, "tiles z"]:
+def correlated_noise(n: int, size: int, rng: np.random.Generator) -> Float32[np.ndarray, "n z"]:
     """The noise of tile after tile, a quarter of it drawn anew for each: a piece keeps its key."""
-    noise = rng.uniform(-1, 1, (tiles, size)).astype(np.float32)
+    noise = rng.uniform(-1, 1, (n, size)).astype(np.float32)
     for before, after in pairwise(noise):
         kept = rng.random(size) >= REDRAWN
         after[kept] = before[kept]
     return noise
-
-
-def tile_starts(steps: int, window: int) -> np.ndarray:
-    """Where windows begin that cover so many rows, each overlapping the next by a quarter."""
-    hop = window - window // 4
-    return np.arange(0, max(steps - window // 4, 1), hop)
-
-
-def overlap_add(
-    tiles: Float32[np.ndarray, "n T 128"], starts: np.ndarray
-) -> Float32[np.ndarray, "t 128"]:
-    """Overlapping tiles as one roll, each fading into the next where they overlap."""
-    window = tiles.shape[1]
-    up = np.arange(1, window + 1)
-    weight = np.minimum(np.minimum(up, up[::-1]), window // 4 + 1).astype(np.float32)[:, None]
-    whole = np.zeros((int(starts[-1]) + window, tiles.shape[2]), np.float32)
-    total = np.zeros((len(whole), 1), np.float32)
-    for tile, start in zip(tiles, starts, strict=True):
-        whole[start : start + window] += weight * tile
-        total[start : start + window] += weight
-    return whole / total
 
 
 def rows_of(seconds: float, codec: RollCodec) -> int:
@@ -410,5 +328,5 @@ def song_of(roll: np.ndarray, trained: Trained, request: Request, piece: int) ->
     name += f" ({piece + 1})" if request.batch > 1 else ""
     if not (roll > 0).any():
         raise RequestError(f"{name}: nothing sounds. Take another seed, or train it longer.")
-    song = trained.recipe.codec.decode(merge_repeated(roll), TEMPO, name)
+    song = trained.recipe.codec.decode(codecs.merge_repeated(roll), TEMPO, name)
     return replace(song, source=trained.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from symphony.errors import RequestError
-from symphony.training.system import control
+from symphony.training.fields import control
 
 
 class StepModel(Protocol):
@@ -26,7 +26,7 @@ class StepModel(Protocol):
     def initial_state(self, batch: int) -> Any:
         """The state before the first symbol."""
 
-    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, tokens: Tensor, state: Any, *condition: Any) -> tuple[Tensor, Any]:
         """Logits of what follows, and the state after ``tokens``."""
 
 
@@ -115,11 +115,10 @@ def generate(
     temperature: float = 1.0,
     top_p: float = 1.0,
     greedy: bool = False,
-    seed: int | Sequence[int] = 0,
+    seed: int = 0,
     prompt: Sequence[int] = (),
-    state: Any = None,
-    trace: list[np.ndarray] | None = None,
     processor: LogitsProcessor | None = None,
+    condition: Callable[[], np.ndarray] | None = None,
 ) -> Int64[np.ndarray, "B steps"]:
     """Let a model continue from the start symbol, or from a prompt.
 
@@ -128,41 +127,37 @@ def generate(
 
     Args:
         model: predicts the next symbol.
-        steps: symbols to draw.
-        batch: how many sequences at once.
-        temperature: below 1 sharpens, above 1 flattens; 0 is greedy.
-        top_p: the nucleus to draw from.
-        greedy: always take the likeliest symbol.
-        seed: one seed for the batch, or one for each sequence.
+        steps, batch, seed: symbols to draw, for so many sequences, by chance of this seed.
+        temperature, top_p, greedy: see :func:`probabilities`; a temperature of 0 is greedy, and
+            greedy always takes the likeliest symbol.
         prompt: symbols to read before drawing; they are not part of the answer.
-        state: go on from this state, instead of the beginning; the prompt's last symbol
-            (or the start symbol) is read first.
-        trace: a list to which each step appends the top layer's hidden values, [B, hidden].
         processor: what may be drawn, and when it is enough.
+        condition: what a conditional model is told now of the next symbols, [batch, K].
 
     Returns:
         Symbols [batch, steps], or fewer where there were enough.
 
     Raises:
-        RequestError: nothing to draw, as many seeds as no batch has, or logits not finite.
+        RequestError: nothing to draw, or logits that are not finite.
     """
     if steps < 1 or batch < 1:
         raise RequestError(f"Ask for at least one step and one sequence, not {steps} and {batch}.")
-    seeds = [(seed, i) for i in range(batch)] if isinstance(seed, int) else list(seed)
-    if len(seeds) != batch:
-        raise RequestError(f"Give one seed, or {batch}: one for each sequence.")
-    uniform = np.stack([np.random.default_rng(s).random(steps) for s in seeds])
+    uniform = np.stack([np.random.default_rng((seed, i)).random(steps) for i in range(batch)])
     greedy = greedy or temperature == 0
-    read = [*prompt] if len(prompt) and state is not None else [model.bos, *prompt]
     device: Any = "cpu"
     if isinstance(model, torch.nn.Module):
         model.eval()
         device = next((p.device for p in model.parameters()), device)
     out = np.empty((batch, steps), np.int64)
     with one_thread():
-        state = model.initial_state(batch) if state is None else state
-        for token in read:
-            logits, state = model.step(torch.full((batch,), int(token), device=device), state)
+        state = model.initial_state(batch)
+
+        def step(tokens: np.ndarray) -> tuple[Tensor, Any]:
+            told = () if condition is None else (torch.from_numpy(condition()).to(device),)
+            return model.step(torch.from_numpy(tokens).to(device), state, *told)
+
+        for token in (model.bos, *prompt):
+            logits, state = step(np.full(batch, token))
         for t in range(steps):
             scores = logits.double().cpu().numpy()
             scores[:, model.bos] = -np.inf
@@ -174,9 +169,7 @@ def generate(
                 out[:, t] = scores.argmax(axis=-1)
             else:
                 out[:, t] = draw(probabilities(scores, temperature, top_p), uniform[:, t])
-            logits, state = model.step(torch.from_numpy(out[:, t]).to(device), state)
             if processor is not None and processor.accept(out[:, t]):
                 return out[:, : t + 1]
-            if trace is not None:
-                trace.append(state[0][-1].cpu().numpy())
+            logits, state = step(out[:, t])
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,16 +16,8 @@ from symphony.codecs import ConditionRows, EventCodec, NoteOffConstraint
 from symphony.errors import RequestError
 from symphony.systems.sampling import SamplingControls, StepModel, generate
 from symphony.training.data import Data, encode_splits
-from symphony.training.system import (
-    Evaluation,
-    Nets,
-    Optimizers,
-    Recipe,
-    Request,
-    Trained,
-    count,
-    positive,
-)
+from symphony.training.fields import count, positive
+from symphony.training.system import Evaluation, Nets, Optimizers, Recipe, Request, Trained
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
@@ -36,46 +28,28 @@ ALL_KEYS = tuple(range(-5, 7))  # semitones: every key once
 ROWS, CHUNK = 16, 256  # of a stream, read side by side
 BITS = float(np.log(2))  # nats in a bit
 TINY: dict[str, Any] = {
-    "size": "tiny",
-    "steps": 30,
-    "batch": 8,
-    "window": 64,
-    "evaluate_every": 10,
-    "validation_symbols": 2048,
-    "transpose": (0,),
-    "subset": 8,
+    **{"steps": 30, "batch": 8, "window": 64, "transpose": (0,), "subset": 8},
+    **{"evaluate_every": 10, "validation_symbols": 2048},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class SymbolRecipe(Recipe):
-    """A recipe whose music is symbols.
+    """A recipe whose music is symbols."""
 
-    Attributes:
-        codec: between songs and symbols.
-    """
-
-    codec: EventCodec = EventCodec()
+    codec: EventCodec = EventCodec()  # between songs and symbols
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamRecipe(SymbolRecipe):
-    """How to train a network that predicts the next symbol.
-
-    Attributes:
-        window: symbols the network reads in a window.
-        lr: Adam's learning rate at the first step; it falls in a line to a tenth at the last.
-        clip: largest norm of the gradient.
-        transpose: semitones of which one is drawn for each window.
-        validation_symbols: symbols of the validation split read at each evaluation; None for all.
-    """
+    """How to train a network that predicts the next symbol."""
 
     steps: int = count(1500)
-    window: int = count(256)
-    lr: float = positive(2e-3)
-    clip: float = positive(1.0)
-    transpose: tuple[int, ...] = (0,)
-    validation_symbols: int | None = count(65_536)
+    window: int = count(256)  # symbols the network reads in a window
+    lr: float = positive(2e-3)  # Adam's at the first step; it falls in a line to a tenth
+    clip: float = positive(1.0)  # largest norm of the gradient
+    transpose: tuple[int, ...] = (0,)  # semitones of which one is drawn for each window
+    validation_symbols: int | None = count(65_536)  # read at each evaluation; None for all
 
     def __post_init__(self) -> None:
         """Refuse what no run could follow."""
@@ -87,11 +61,8 @@ class StreamRecipe(SymbolRecipe):
 def encode_songs(songs: Iterable[Song], codec: EventCodec) -> Int16[np.ndarray, " t"]:
     """Songs as one stream, the start symbol before each and at the end; empty songs left out."""
     bos = np.array([codec.bos], np.int16)
-    parts = [bos]
-    for song in songs:
-        if len(song):
-            parts += [codec.encode(song), bos]
-    return np.concatenate(parts)
+    ended = (np.concatenate([codec.encode(song), bos]) for song in songs if len(song))
+    return np.concatenate([bos, *ended])
 
 
 def encode_streams(recipe: SymbolRecipe, corpus: Corpus) -> Data:
@@ -226,8 +197,13 @@ class StreamSystem:
         return compose_events(trained.nets["network"], self.recipe, request)
 
 
-def compose_events(model: StepModel, recipe: SymbolRecipe, request: Request) -> list[Song]:
-    """Pieces of symbols, releases kept legal.
+def compose_events(
+    model: StepModel,
+    recipe: SymbolRecipe,
+    request: Request,
+    plan: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> list[Song]:
+    """Pieces of symbols, releases kept legal; ``plan`` gives conditions [B, K] at seconds [B].
 
     Raises:
         RequestError: a model that moves time on too slowly.
@@ -235,9 +211,16 @@ def compose_events(model: StepModel, recipe: SymbolRecipe, request: Request) -> 
     codec, seconds, how = recipe.codec, request.seconds, request.controls
     constraint = NoteOffConstraint(codec, request.batch, seconds)
     most = int(400 * seconds) + 4096  # events; the busiest real music has 150 a second
-    sampling = {"temperature": how.temperature, "top_p": how.top_p, "greedy": how.greedy}
     tokens = generate(
-        model, most, batch=request.batch, seed=request.seed, processor=constraint, **sampling
+        model,
+        most,
+        batch=request.batch,
+        seed=request.seed,
+        temperature=how.temperature,
+        top_p=how.top_p,
+        greedy=how.greedy,
+        processor=constraint,
+        condition=None if plan is None else lambda: plan(constraint.elapsed),
     )
     lasted = constraint.elapsed.min()
     if lasted < seconds:

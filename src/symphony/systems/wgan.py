@@ -20,26 +20,19 @@ from symphony.systems.gan import (
 )
 from symphony.systems.rolls import RollRecipe, RollSystem
 from symphony.training.data import Data
-from symphony.training.system import Logs, Nets, Optimizers, count, descend, weight
+from symphony.training.fields import count, weight
+from symphony.training.system import Logs, Nets, Optimizers, descend
 
 
 @dataclass(frozen=True, kw_only=True)
 class CriticRecipe(RollRecipe):
-    """How to train a generator against a critic, or the same networks with another loss.
-
-    Attributes:
-        loss: wasserstein, hinge or bce.
-        critic_steps: critic steps before each generator step.
-        gp_weight: weight of the gradient penalty (WGAN-GP); 0 for none.
-        r1_weight: weight of R1, the squared gradient norm at real rolls; 0 for none.
-        spectral_norm: hold every layer of the critic to a slope of 1.
-    """
+    """How to train a generator against a critic, or the same networks with another loss."""
 
     loss: Literal["wasserstein", "hinge", "bce"] = "wasserstein"
-    critic_steps: int = count(1)
-    gp_weight: float = weight(10.0)
-    r1_weight: float = weight(0.0)
-    spectral_norm: bool = False
+    critic_steps: int = count(1)  # before each generator step
+    gp_weight: float = weight(10.0)  # of the gradient penalty (WGAN-GP)
+    r1_weight: float = weight(0.0)  # of R1, the squared gradient norm at real rolls
+    spectral_norm: bool = False  # hold every layer of the critic to a slope of 1
 
 
 @dataclass(frozen=True)

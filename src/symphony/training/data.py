@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +27,13 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Data:
-    """What a system learns from, and which part of each batch this process takes.
+    """What a system learns from, and which part of each batch this process takes."""
 
-    Attributes:
-        arrays: for each split, arrays by name.
-        facts: JSON that the card remembers: the corpus, and what the system adds.
-        rank, world: this process, of how many.
-        device: where it computes.
-    """
-
-    arrays: Mapping[str, Arrays]
-    facts: dict[str, Any]
-    rank: int = 0
-    world: int = 1
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    arrays: Mapping[str, Arrays]  # for each split, arrays by name
+    facts: dict[str, Any]  # JSON that the card remembers: the corpus, and what the system adds
+    rank: int = 0  # this process
+    world: int = 1  # of so many
+    device: torch.device = torch.device("cpu")  # noqa: RUF009 - immutable
 
     @property
     def train(self) -> Arrays:
@@ -65,11 +58,8 @@ class Data:
             f"{s}.{n}": array for s, arrays in self.arrays.items() for n, array in arrays.items()
         }
         tensors = {k: torch.from_numpy(np.ascontiguousarray(array)) for k, array in named.items()}
-        with written(path) as partial:
-            try:
-                save_file(tensors, partial, {"facts": json.dumps(self.facts)})
-            except SafetensorError as error:
-                raise OSError(None, str(error)) from None
+        with written(path, (SafetensorError,)) as partial:
+            save_file(tensors, partial, {"facts": json.dumps(self.facts)})
 
     @staticmethod
     def load(path: Path) -> Data:
@@ -94,7 +84,7 @@ class Data:
 
 
 def encode_splits(
-    corpus: Corpus, subset: int | None, encode: Callable[[list[Song]], Arrays], **facts: Any
+    corpus: Corpus, subset: int | None, encode: Callable[[Iterable[Song]], Arrays], **facts: Any
 ) -> Data:
     """Each split of a corpus by one function, and what every card says of its music.
 
@@ -107,11 +97,10 @@ def encode_splits(
     Raises:
         SongError: a split holds no music, as when a folder has fewer than three pieces.
     """
-    parts = {split: list(corpus.part(split)) for split in SPLITS}
+    songs: dict[str, Sequence[Song]] = {split: corpus.part(split) for split in SPLITS}
     if subset is not None:
-        parts["train"] = corpus.subset(subset)
-    songs = {split: [song for song in part if len(song)] for split, part in parts.items()}
-    empty = [split for split, part in songs.items() if not part]
+        songs["train"] = corpus.subset(subset)
+    empty = [split for split, part in songs.items() if not any(map(len, part))]
     if empty:
         raise SongError(
             f"{corpus.source.title} has no music for {' and '.join(empty)}: training needs at "
@@ -119,5 +108,5 @@ def encode_splits(
         )
     about = {"name": corpus.name, "fingerprint": corpus.fingerprint}
     about["licence"] = corpus.source.licence
-    arrays = {split: encode(part) for split, part in songs.items()}
+    arrays = {split: encode(filter(len, part)) for split, part in songs.items()}
     return Data(arrays, {"corpus": about, **facts})

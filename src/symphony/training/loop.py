@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from symphony.errors import RequestError
 from symphony.training.data import Data
-from symphony.training.run import WEIGHTS, Card, History, Run, save_weights
+from symphony.training.run import SNAPSHOT, WEIGHTS, Card, History, Run, save_weights
 from symphony.training.runtime import asked_to_stop, hardware, reduced
 from symphony.training.system import Nets, System
 
@@ -21,27 +21,13 @@ def train(
     data: Data,
     run: Run,
     fabric: Fabric,
-    *,
     resume: bool = False,
     progress: bool = True,
 ) -> Card | None:
-    """Train a system and leave weights, samples and card in the folder of ``run``.
+    """Train a system on its encoded music and leave weights, samples and card in a run's folder.
 
-    Args:
-        system: what to train.
-        data: its music, encoded.
-        run: where everything is kept.
-        fabric: the devices, launched.
-        resume: go on from the state in the folder; the result is the same as without a stop.
-        progress: show a bar.
-
-    Returns:
-        The card; None on every process but the first of several.
-
-    Raises:
-        RequestError: a run of another recipe, or a loss that is no longer finite.
-        FileError: nothing to resume, or a full disk.
-        KeyboardInterrupt: stopped by Ctrl-C, after the state was saved.
+    For the arguments, what comes back and what is raised see :func:`symphony.train`, which calls
+    this with the devices launched.
     """
     recipe, first = system.recipe, fabric.is_global_zero
     data = data.seen_by(fabric.global_rank, fabric.world_size, fabric.device)
@@ -49,17 +35,14 @@ def train(
     nets = system.build(data).to(fabric.device)
     opts = system.optimizers(nets)
     history = run.load_state(system, nets, opts, data) if resume else History()
-    bar = tqdm(
-        total=recipe.steps,
-        initial=history.step,
-        desc=f"{recipe.name} ({recipe.size})",
-        disable=not (progress and first),
-    )
+    title, hidden = f"{recipe.name} ({recipe.size})", not (progress and first)
+    bar = tqdm(total=recipe.steps, initial=history.step, desc=title, disable=hidden)
     begun = time.perf_counter() - history.seconds
 
     def save() -> None:
         history.seconds = time.perf_counter() - begun
         if first:
+            run.save_samples(history)
             run.save_state(system, nets, opts, data, history)
 
     with asked_to_stop() as stopped, bar:
@@ -71,14 +54,12 @@ def train(
             history.step += 1
             bar.update()
             if first and history.step in recipe.snapshots:
-                save_weights(system.kept(nets), run.snapshot(history.step))
+                save_weights(system.kept(nets), run.folder / SNAPSHOT.format(history.step))
             if history.step % recipe.evaluate_every == 0 or history.step == recipe.steps:
                 better, summary = evaluate(system, nets, data, history)
                 bar.set_postfix_str(summary)
                 if first and better:
                     save_weights(system.kept(nets), run.folder / WEIGHTS)
-                if first:
-                    run.save_samples(history)
                 save()
             if reduced(fabric, {"stop": torch.tensor(float(stopped.is_set()))})["stop"] > 0:
                 if history.logs:  # else this very step was saved above
@@ -91,14 +72,7 @@ def train(
 
 
 def evaluate(system: System, nets: Nets, data: Data, history: History) -> tuple[bool, str]:
-    """Add a point to the curve.
-
-    Returns:
-        Whether these weights are to be kept, and a summary for the bar.
-
-    Raises:
-        RequestError: the losses since the last evaluation are no longer finite.
-    """
+    """Add a point to the curve; whether to keep these weights, and a summary for the bar."""
     names = history.logs[0]
     means = {k: float(torch.stack([row[k] for row in history.logs]).mean()) for k in names}
     history.logs = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,51 +13,35 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from symphony.errors import FileError, RequestError
-from symphony.files import sentence, written
+from symphony.files import sentence, sha256, written
+from symphony.machine import versions
 from symphony.training.data import Data
-from symphony.training.machine import versions
-from symphony.training.system import Logs, Nets, Optimizers, Recipe, System, Trained
+from symphony.training.system import Logs, Nets, Optimizers, Recipe, System
 from symphony.typed import from_json
 
 STATE, WEIGHTS, CARD = "state.ckpt", "weights.safetensors", "card.json"
-SNAPSHOTS, MUSIC, SAMPLES = "step-[0-9]*.safetensors", "encoded.safetensors", "samples.npz"
+SNAPSHOT, SNAPSHOTS = "step-{:06d}.safetensors", "step-[0-9]*.safetensors"
+MUSIC, SAMPLES = "encoded.safetensors", "samples.npz"
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of some weights: enough to judge them, and to make them again.
+    """What is known of some weights: enough to judge them, and to make them again."""
 
-    Attributes:
-        system: the room of its system.
-        recipe: the recipe as JSON.
-        recipe_hash: see :attr:`Recipe.hash`.
-        facts: what the system remembers of its data; ``corpus`` is name, fingerprint and licence.
-        weights_sha256: of the file beside the card.
-        best_step: the step whose weights these are.
-        versions: of the code and of the libraries that decide what a run gives.
-        hardware: where it was trained.
-        processes: how many trained it together.
-        minutes: how long it took.
-        parameters: weights of each net.
-        curve: a point an evaluation: means of the step's logs since the last, and its metrics.
-        metrics: on held-out music.
-        measured: what experiments added afterwards.
-    """
-
-    system: str
-    recipe: dict[str, Any]
-    recipe_hash: str
-    facts: dict[str, Any]
-    weights_sha256: str = ""
-    best_step: int = 0
-    versions: dict[str, str] = field(default_factory=dict)
-    hardware: str = ""
-    processes: int = 1
-    minutes: float = 0.0
-    parameters: dict[str, int] = field(default_factory=dict)
-    curve: list[dict[str, float]] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
-    measured: dict[str, Any] = field(default_factory=dict)
+    system: str  # the room of its system
+    recipe: dict[str, Any]  # as JSON
+    recipe_hash: str  # see :attr:`Recipe.hash`
+    facts: dict[str, Any]  # what the system remembers of its data
+    weights_sha256: str = ""  # of the file beside the card
+    best_step: int = 0  # the step whose weights these are
+    versions: dict[str, str] = field(default_factory=dict)  # of what decides what a run gives
+    hardware: str = ""  # where it was trained
+    processes: int = 1  # how many trained it together
+    minutes: float = 0.0  # how long it took
+    parameters: dict[str, int] = field(default_factory=dict)  # weights of each net
+    curve: list[dict[str, float]] = field(default_factory=list)  # mean logs and metrics, by step
+    metrics: dict[str, float] = field(default_factory=dict)  # on held-out music
+    measured: dict[str, Any] = field(default_factory=dict)  # what experiments added afterwards
 
     @staticmethod
     def of(recipe: Recipe, facts: dict[str, Any], **found: Any) -> Card:
@@ -112,11 +95,8 @@ def save_weights(nets: Nets, path: Path) -> None:
         k: (v.half() if v.is_floating_point() else v).detach().cpu().contiguous()
         for k, v in nets.state_dict().items()
     }
-    with written(path) as partial:
-        try:
-            save_file(half, partial)
-        except SafetensorError as error:
-            raise OSError(None, str(error)) from None
+    with written(path, (SafetensorError,)) as partial:
+        save_file(half, partial)
 
 
 def load_weights(nets: Nets, path: Path) -> Nets:
@@ -170,10 +150,6 @@ class Run:
         """The music of this run."""
         return Data.load(self.folder / MUSIC)
 
-    def snapshot(self, step: int) -> Path:
-        """Where the weights of a step are kept."""
-        return self.folder / f"step-{step:06d}.safetensors"
-
     def snapshots(self) -> dict[int, Path]:
         """The weights that were kept on the way, by step."""
         found = sorted(self.folder.glob(SNAPSHOTS))
@@ -182,11 +158,7 @@ class Run:
     def save_state(
         self, system: System, nets: Nets, opts: Optimizers, data: Data, history: History
     ) -> None:
-        """Everything needed to go on exactly from here.
-
-        Raises:
-            FileError: the disk is full; the state before is still there.
-        """
+        """Everything needed to go on exactly from here; the old stays until it is whole."""
         state = {
             "recipe": system.recipe.hash,
             "corpus": data.facts["corpus"],
@@ -194,12 +166,8 @@ class Run:
             "optimizers": {name: each.state_dict() for name, each in opts.items()},
             "history": vars(history),
         }
-        with written(self.folder / STATE) as partial:
-            try:
-                torch.save(state, partial)
-            except RuntimeError as error:  # torch's writer, where the disk is full
-                reason = str(error).splitlines()[0]
-                raise OSError(None, f"{reason}; make room and go on with --resume") from None
+        with written(self.folder / STATE, (RuntimeError,)) as partial:  # torch's, for a full disk
+            torch.save(state, partial)
 
     def load_state(self, system: System, nets: Nets, opts: Optimizers, data: Data) -> History:
         """Bring nets and optimizers back, in place, and the history.
@@ -273,12 +241,6 @@ class Run:
         return card
 
 
-def sha256(path: Path) -> str:
-    """Of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def load_samples(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """The steps at which a run was evaluated, and what it made then: [k] and [k, …].
 
@@ -290,9 +252,3 @@ def load_samples(folder: Path) -> tuple[np.ndarray, np.ndarray]:
             return file["steps"], file["samples"]
     except Exception as error:  # a broken zip raises a dozen kinds
         raise FileError(f"There are no samples in {folder} ({type(error).__name__}).") from None
-
-
-def load_trained(system: System, card: Card, weights: Path) -> Trained:
-    """The system of a card with the weights in a file."""
-    nets = load_weights(system.kept(system.build(Data({}, card.facts))), weights)
-    return Trained(system, nets, card)

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from symphony.errors import RequestError
-from symphony.training.machine import processor
+from symphony.machine import processor
 from symphony.training.system import Logs
 
 

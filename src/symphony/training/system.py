@@ -6,9 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
-import sys
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, get_type_hints
 
 import numpy as np
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 
 from symphony.errors import RequestError
 from symphony.training.data import Data
+from symphony.training.fields import LARGEST, count, ranged
 from symphony.typed import from_json
 
 if TYPE_CHECKING:
@@ -29,70 +28,38 @@ LARGEST_SEED = 2**31 - 1  # leaves room for the step in the seed of its dropout
 LONGEST = 3600  # seconds of a piece
 
 
-LARGEST = sys.float_info.max
-
-
-def ranged(default: Any, low: float, high: float = LARGEST, above: bool = False) -> Any:
-    """A field of a recipe with its range; ``above`` leaves ``low`` itself out."""
-    return field(default=default, metadata={"range": (low, high, above)})
-
-
-count = partial(ranged, low=1)  # 1, 2, …
-positive = partial(ranged, low=0, above=True)  # above 0
-weight = partial(ranged, low=0)  # 0 switches a term off
-share = partial(ranged, low=0, high=math.nextafter(1, 0))  # from 0 to below 1
-
-
-def control(default: Any, about: str) -> Any:
-    """A field of a system's controls: its default, and what ``symphony compose --help`` says."""
-    return field(default=default, metadata={"help": about})
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides what a training run gives, as data. Each system adds its own.
-
-    Attributes:
-        name: as the command line knows it.
-        size: tiny (seconds, for tests), small (two CPU cores), full (the original's, a GPU).
-        corpus: a corpus by name, or a folder.
-        steps: calls of ``train_step``.
-        batch: examples a step, over all devices together.
-        subset: train on so many songs only; None for all.
-        keep: "best" keeps the weights of the highest selection score, "last" the last.
-        evaluate_every: steps between evaluations; the state to resume from is saved then.
-        snapshots: steps whose weights are kept beside the final ones.
-        seed: decides initial weights, examples, noise and dropout.
-    """
+    """Everything that decides what a training run gives, as data. Each system adds its own."""
 
     room: ClassVar[str]  # the package under ``symphony.systems`` whose recipe this is
 
-    name: str
-    size: str
-    corpus: str = "chorales"
-    steps: int = count(1000)
-    batch: int = count(32)
-    subset: int | None = count(None)
-    keep: Literal["best", "last"] = "best"
-    evaluate_every: int = count(100)
-    snapshots: tuple[int, ...] = ()
-    seed: int = ranged(0, 0, LARGEST_SEED)
+    name: str  # as the command line knows it
+    size: str  # tiny (seconds, for tests), small (two CPU cores), full (the original's, a GPU)
+    corpus: str = "chorales"  # by name, or a folder
+    steps: int = count(1000)  # calls of ``train_step``
+    batch: int = count(32)  # examples a step, over all devices together
+    subset: int | None = count(None)  # train on so many songs only
+    keep: Literal["best", "last"] = "best"  # the weights of the highest selection score, or last
+    evaluate_every: int = count(100)  # steps; the state to resume from is saved then
+    snapshots: tuple[int, ...] = ()  # steps whose weights are kept beside the final ones
+    seed: int = ranged(0, 0, LARGEST_SEED)  # of weights, examples, noise and dropout
 
     def __post_init__(self) -> None:
         """Refuse what no run could follow: other types, values out of range."""
         hints: dict[str, Any] = get_type_hints(type(self))
         for each in dataclasses.fields(self):
             value, hint = getattr(self, each.name), hints[each.name]
-            if not dataclasses.is_dataclass(hint):
-                try:
+            try:
+                if not dataclasses.is_dataclass(hint):
                     from_json(hint, value, each.name)
-                except ValueError as error:
-                    raise RequestError(f"The recipe can't be followed: {error}.") from None
-            elif not isinstance(value, kind := cast(type, hint)):
-                raise RequestError(f"{each.name} is a {kind.__name__}, not {value!r}.")
-            if value is None or "range" not in each.metadata:
+                elif not isinstance(value, cast(type, hint)):
+                    raise ValueError(f"{each.name} is {value!r}")
+            except ValueError as error:
+                raise RequestError(f"The recipe can't be followed: {error}.") from None
+            low, high, above = each.metadata.get("range", (None, None, None))
+            if value is None or low is None:
                 continue
-            low, high, above = each.metadata["range"]
             if not (low < value <= high if above else low <= value <= high):
                 bound = f"above {low}" if above else f"from {low}"
                 bound += f" to {high}" if high < LARGEST else ""
@@ -124,19 +91,12 @@ Logs = dict[str, Tensor]  # numbers that a step reports, by name
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one evaluation found.
+    """What one evaluation found."""
 
-    Attributes:
-        metrics: numbers for the learning curve.
-        score: the selection score: of two evaluations the higher one's weights are kept.
-        summary: a few words for the progress bar.
-        samples: what the system makes now, one array for ``samples.npz``; None for nothing.
-    """
-
-    metrics: dict[str, float]
-    score: float
-    summary: str
-    samples: np.ndarray | None = None
+    metrics: dict[str, float]  # for the learning curve
+    score: float  # the selection score: of two evaluations the higher one's weights are kept
+    summary: str  # for the progress bar
+    samples: np.ndarray | None = None  # what the system makes now, for ``samples.npz``
 
 
 @dataclass(frozen=True)
@@ -239,6 +199,8 @@ class Trained:
             RequestError: a system that can't fill.
             SongError: a song without notes.
         """
+        if seed < 0:
+            raise RequestError(f"A seed is a whole number from 0, not {seed}.")
         filled: Song = self._capable("fill")(self, song, seed=seed)
         return filled
 

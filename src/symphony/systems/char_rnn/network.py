@@ -18,19 +18,12 @@ State = tuple[Tensor, Tensor]  # hidden and cell, each [layers, B, hidden]
 
 @dataclass(frozen=True)
 class CharLSTMConfig:
-    """The shape of a :class:`CharLSTM`.
+    """The shape of a :class:`CharLSTM`."""
 
-    Attributes:
-        num_layers: LSTM layers, one on top of the other.
-        hidden_size: LSTM cells in a layer.
-        embedding_dim: numbers that stand for a symbol; None for one-hot.
-        dropout: share of values zeroed between layers while training.
-    """
-
-    num_layers: int = 3
-    hidden_size: int = 512
-    embedding_dim: int | None = None
-    dropout: float = 0.0
+    num_layers: int = 3  # LSTM layers, one on top of the other
+    hidden_size: int = 512  # LSTM cells in a layer
+    embedding_dim: int | None = None  # numbers that stand for a symbol; None for one-hot
+    dropout: float = 0.0  # share of values zeroed between layers while training
 
     def __post_init__(self) -> None:
         if min(self.num_layers, self.hidden_size, self.embedding_dim or 1) < 1:

@@ -7,11 +7,8 @@ with all of it, some of it, or none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -23,13 +20,11 @@ from symphony.systems.char_rnn.network import CharLSTM, CharLSTMConfig, State
 class ConditionalCharLSTMConfig(CharLSTMConfig):
     """The shape of a :class:`ConditionalCharLSTM`.
 
-    Attributes:
-        groups: how many numbers describe each thing told; a group of zeros isn't told.
-        condition_dropout: probability that a training window isn't told anything, and, where it
-            is, that of each group to be left out.
+    While training, a window is told nothing with probability ``condition_dropout``; where it is
+    told, each group is left out with the same probability.
     """
 
-    groups: tuple[int, ...] = (10, 10, 12)
+    groups: tuple[int, ...] = (10, 10, 12)  # numbers for each thing told; all zeros: not told
     condition_dropout: float = 0.2
 
 
@@ -88,36 +83,3 @@ class ConditionalCharLSTM(CharLSTM):
     ) -> tuple[Float[Tensor, "B V+1"], State]:
         """One symbol onwards, as :meth:`CharLSTM.step`."""
         return self.cells(self.joined(tokens, condition), state)
-
-
-@dataclass(frozen=True)
-class Conditioned:
-    """A conditional model that follows a plan over time: ``generate`` draws from it.
-
-    Attributes:
-        model: what to ask.
-        plan: gives the conditions [B, K] at so many seconds into each sequence, [B].
-        seconds: how far each symbol moves time on, [V + 1].
-    """
-
-    model: ConditionalCharLSTM
-    plan: Callable[[np.ndarray], np.ndarray]
-    seconds: np.ndarray
-
-    @property
-    def bos(self) -> int:
-        """The model's start symbol."""
-        return self.model.bos
-
-    def initial_state(self, batch: int) -> tuple[State, np.ndarray]:
-        """The model's state before the first symbol, at 0 s."""
-        return self.model.initial_state(batch), np.zeros(batch)
-
-    def step(
-        self, tokens: Int[Tensor, " B"], state: tuple[State, np.ndarray]
-    ) -> tuple[Float[Tensor, "B V+1"], Any]:
-        """One symbol onwards, told what the plan wants at the time it leads to."""
-        elapsed = state[1] + self.seconds[tokens.cpu().numpy()]
-        condition = torch.from_numpy(self.plan(elapsed)).to(tokens.device)
-        logits, inner = self.model.step(tokens, state[0], condition)
-        return logits, (inner, elapsed)

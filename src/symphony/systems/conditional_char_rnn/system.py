@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from symphony.systems.char_rnn.system import REPORTED, SMALL, sized
 from symphony.systems.conditional_char_rnn.network import (
     ConditionalCharLSTM,
     ConditionalCharLSTMConfig,
-    Conditioned,
 )
 from symphony.systems.sampling import SamplingControls
 from symphony.systems.streams import (
@@ -29,7 +28,8 @@ from symphony.systems.streams import (
     draw_windows,
 )
 from symphony.training.data import Data
-from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, control, descend
+from symphony.training.fields import control
+from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
 
 if TYPE_CHECKING:
     from symphony.song import Song
@@ -40,17 +40,12 @@ SHAPE = ConditionalCharLSTMConfig(SMALL.num_layers, SMALL.hidden_size, SMALL.emb
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionalCharRNNRecipe(StreamRecipe):
-    """How to train a conditional Char-RNN.
-
-    Attributes:
-        network: its shape.
-        condition: what it is told, measured on the music itself.
-    """
+    """How to train a conditional Char-RNN."""
 
     room: ClassVar[str] = "conditional_char_rnn"
 
     network: ConditionalCharLSTMConfig = SHAPE
-    condition: ConditionCodec = ConditionCodec()
+    condition: ConditionCodec = ConditionCodec()  # what it is told, measured on the music
 
 
 @dataclass(frozen=True)
@@ -75,15 +70,11 @@ class ConditionalControls(SamplingControls):
         Raises:
             RequestError: words that say nothing, or as many plans as there aren't pieces.
         """
+        words = (self.key, self.pitch, self.density)
+        if self.plan is None and (*words, self.preset) == (None,) * 4:
+            return None
         if self.plan is None:
-            named = {"key": self.key, "pitch": self.pitch, "density": self.density}
-            words = {name: word for name, word in named.items() if word is not None}
-            if self.preset is not None and self.preset not in PRESETS:
-                raise RequestError(
-                    f"There is no preset {self.preset!r}. Presets: {'; '.join(PRESETS)}."
-                )
-            words = (PRESETS[self.preset] if self.preset is not None else {}) | words
-            return [Plan.of(**words, seconds=seconds)] * batch if words else None
+            return [Plan.of(*words, seconds, self.preset)] * batch
         return [self.plan] * batch if isinstance(self.plan, Plan) else list(self.plan)
 
 
@@ -122,26 +113,19 @@ class ConditionalCharRNN(StreamSystem):
 
     def compose(self, trained: Trained, request: Request) -> list[Song]:
         """Draw symbol after symbol, each told what the plan wants at its time."""
-        model: Any = trained.nets["network"]
-        plans = request.controls.plans(request.batch, request.seconds)
-        if plans is not None:
-            model = self._following(model, plans, request.batch, request.seconds)
-        return compose_events(model, self.recipe, request)
-
-    def _following(
-        self, model: ConditionalCharLSTM, plans: list[Plan], batch: int, seconds: float
-    ) -> Conditioned:
-        """The model, told what each piece's plan wants at each twentieth of a second."""
+        network, batch = trained.nets["network"], request.batch
+        plans = request.controls.plans(batch, request.seconds)
+        if plans is None:
+            return compose_events(network, self.recipe, request)
         if len(plans) != batch:
             raise RequestError(f"{batch} pieces need one plan or {batch}, not {len(plans)}.")
-        times = np.arange(0.0, seconds + 1 / RATE, 1 / RATE)
-        table = np.stack([replace(plan, seconds=seconds)(times) for plan in plans])
-        every = np.arange(batch)
+        times = np.arange(0.0, request.seconds + 1 / RATE, 1 / RATE)
+        table = np.stack([replace(plan, seconds=request.seconds)(times) for plan in plans])
 
-        def rows(elapsed: np.ndarray) -> np.ndarray:
-            return table[every, np.minimum((elapsed * RATE).astype(int), len(times) - 1)]
+        def condition(elapsed: np.ndarray) -> np.ndarray:
+            return table[np.arange(batch), np.minimum((elapsed * RATE).astype(int), len(times) - 1)]
 
-        return Conditioned(model, rows, self.recipe.codec.symbol_seconds())
+        return compose_events(network, self.recipe, request, condition)
 
 
 def recipe(name: str, size: str) -> ConditionalCharRNNRecipe:

@@ -20,32 +20,18 @@ OCTAVE, OCTAVES, LOWEST = 12, 10, 4  # a strip is an octave; ten are 120 keys, u
 
 @dataclass(frozen=True)
 class DCRNNConfig:
-    """The shape of both networks.
+    """The shape of both networks."""
 
-    Attributes:
-        steps: rows of the rolls it learns from, a multiple of 8; a form may be longer.
-        noise: numbers drawn for each letter of a form.
-        phrase: steps that RNNa plans before its plan is repeated.
-        repeat: how often RNNb plays each plan; 1 plans every step anew.
-        hidden_a: LSTM cells of RNNa.
-        hidden_b: LSTM cells of RNNb.
-        strip_channels: channels under the strip kernel: chords the model can learn.
-        critic_channels: of the critic's first layer, then 2, 4 and 4 times as many.
-        conditional: whether generator and critic read a key histogram.
-        output_bias_init: added to the output's first bias, before its tanh: rolls are mostly
-            silence.
-    """
-
-    steps: int = 96
-    noise: int = 100
-    phrase: int = 16
-    repeat: int = 3
-    hidden_a: int = 64
-    hidden_b: int = 32
-    strip_channels: int = 32
-    critic_channels: int = 32
-    conditional: bool = True
-    output_bias_init: float = -1.0
+    steps: int = 96  # rows of the rolls it learns from, a multiple of 8; a form may be longer
+    noise: int = 100  # numbers drawn for each letter of a form
+    phrase: int = 16  # steps that RNNa plans before its plan is repeated
+    repeat: int = 3  # how often RNNb plays each plan; 1 plans every step anew
+    hidden_a: int = 64  # LSTM cells of RNNa
+    hidden_b: int = 32  # LSTM cells of RNNb
+    strip_channels: int = 32  # under the strip kernel: chords the model can learn
+    critic_channels: int = 32  # of the critic's first layer, then 2, 4 and 4 times as many
+    conditional: bool = True  # whether generator and critic read a key histogram
+    output_bias_init: float = -1.0  # added to the first output bias: rolls are mostly silence
 
     def __post_init__(self) -> None:
         counts = (self.noise, self.phrase, self.repeat, self.hidden_a, self.hidden_b)

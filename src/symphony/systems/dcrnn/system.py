@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,18 +13,12 @@ from torch import Tensor
 from symphony.codecs import form_noise, key_profile, parse_form, parse_key
 from symphony.errors import RequestError
 from symphony.evaluation.rolls import roll_pitch_classes
+from symphony.systems import rolls
 from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenerator
-from symphony.systems.rolls import (
-    TINY,
-    NoiseControls,
-    correlated_noise,
-    in_batches,
-    rows_of,
-    song_of,
-)
 from symphony.systems.wgan import CriticRecipe, CriticSystem
 from symphony.training.data import Data
-from symphony.training.system import Nets, Request, Trained, control
+from symphony.training.fields import control
+from symphony.training.system import Nets, Request, Trained
 
 if TYPE_CHECKING:
     from symphony.song import Song
@@ -32,11 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DCRNNRecipe(CriticRecipe):
-    """How to train a DCRNN.
-
-    Attributes:
-        network: the shape of both networks.
-    """
+    """How to train a DCRNN."""
 
     room: ClassVar[str] = "dcrnn"
 
@@ -44,7 +34,7 @@ class DCRNNRecipe(CriticRecipe):
 
 
 @dataclass(frozen=True)
-class DCRNNControls(NoiseControls):
+class DCRNNControls(rolls.NoiseControls):
     """What a DCRNN may be told."""
 
     form: str | None = control(None, 'sections by letter, as "A B C A B", or a walk, as "A>B"')
@@ -88,13 +78,13 @@ class DCRNN(CriticSystem):
             raise RequestError(f"{trained.name} was trained without keys: it can't be told one.")
         songs = []
         for piece in range(request.batch):
-            rows = rows_of(request.seconds, self.recipe.codec)
+            rows = rolls.rows_of(request.seconds, self.recipe.codec)
             drawn = self._noise(rows, request.seed, piece, controls.form)
             noise = torch.from_numpy(drawn * np.float32(controls.noise_scale))[None]
             profile = key_profile(trained.card.facts["keys"], controls.key, request.seed + piece)
             condition = (torch.from_numpy(profile)[None],) if network.conditional else ()
-            roll = in_batches(trained.nets["generator"], noise, *condition)[0]
-            song = song_of(roll, trained, request, piece)
+            roll = rolls.in_batches(trained.nets["generator"], noise, *condition)[0]
+            song = rolls.song_of(roll, trained, request, piece)
             if controls.form is None:
                 song = song.slice(0.0, request.seconds).named(song.name, trained.name)
             songs.append(song)
@@ -108,40 +98,31 @@ class DCRNN(CriticSystem):
         if form is not None:
             plans = max(round(rows / len(parse_form(form)) / network.section), 1)
             return form_noise(form, network.noise, network.section * plans, seed, piece)
-        tiles = correlated_noise(
+        tiles = rolls.correlated_noise(
             -(-rows // network.steps), network.noise, np.random.default_rng([seed, piece])
         )
         return np.repeat(tiles, network.steps, axis=0)[:rows]
 
 
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {
+        "network": DCRNNConfig(critic_channels=8),
+        "transpose": tuple(range(-5, 7)),
+        **{"steps": 850, "critic_steps": 2, "ema_decay": 0.95},
+        **{"generator_lr": 2e-3, "discriminator_lr": 3e-4},
+    },
+    "tiny": {"network": DCRNNConfig(24, 16, 4, 3, 8, 8, 4, 2, output_bias_init=-0.2), **rolls.TINY},
+    "full": {
+        "network": DCRNNConfig(),
+        **{"steps": 40_000, "critic_steps": 5, "ema_decay": 0.999},
+        **{"generator_lr": 1e-4, "discriminator_lr": 1e-4, "evaluate_every": 500},
+    },
+}
+
+
 def recipe(name: str, size: str) -> DCRNNRecipe:
     """A DCRNN's recipe by size."""
-    small = DCRNNRecipe(
-        name=name,
-        size="small",
-        network=DCRNNConfig(critic_channels=8),
-        steps=850,
-        critic_steps=2,
-        ema_decay=0.95,
-        generator_lr=2e-3,
-        discriminator_lr=3e-4,
-        transpose=tuple(range(-5, 7)),
-    )
-    if size == "tiny":
-        network = DCRNNConfig(24, 16, 4, 3, 8, 8, 4, 2, output_bias_init=-0.2)
-        return replace(small, network=network, **TINY)
-    full = replace(
-        small,
-        size="full",
-        network=DCRNNConfig(),
-        steps=40_000,
-        critic_steps=5,
-        generator_lr=1e-4,
-        discriminator_lr=1e-4,
-        ema_decay=0.999,
-        evaluate_every=500,
-    )
-    return full if size == "full" else small
+    return DCRNNRecipe(name=name, size=size, **SIZES["small"] | SIZES[size])
 
 
 SYSTEM = DCRNN

@@ -18,35 +18,21 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class WGANConfig:
-    """The shape of both networks.
+    """The shape of both networks."""
 
-    Attributes:
-        steps: rows of a roll, a multiple of 16.
-        noise: numbers drawn for a roll.
-        generator: "conv" paints the roll with transposed convolutions, "gru" plays it in time.
-        channels: of the generator's first map; each layer after has half as many.
-        recurrent: cells of the two GRU layers, where it has them.
-        critic_channels: of the critic's first layer; each after has twice as many, up to eight
-            times.
-        output_bias_init: added to the output's first bias, before its tanh: rolls are mostly
-            silence.
-        pitches: columns of a roll, a multiple of 16.
-    """
-
-    steps: int = 64
-    noise: int = 100
-    generator: str = "conv"
-    channels: int = 256
-    recurrent: tuple[int, int] = (64, 32)
-    critic_channels: int = 32
-    output_bias_init: float = -1.0
-    pitches: int = 128
+    steps: int = 64  # rows of a roll, a multiple of 16
+    noise: int = 100  # numbers drawn for a roll
+    generator: str = "conv"  # paints with transposed convolutions; "gru" plays in time
+    channels: int = 256  # of the generator's first map; each layer after has half as many
+    recurrent: tuple[int, int] = (64, 32)  # cells of the two GRU layers, where it has them
+    critic_channels: int = 32  # of its first layer; each after has twice as many
+    output_bias_init: float = -1.0  # added to the first output bias: rolls are mostly silence
+    pitches: int = 128  # columns of a roll, a multiple of 16
 
     def __post_init__(self) -> None:
-        if self.steps < 16 or self.steps % 16:
-            raise ValueError(f"steps is a multiple of 16, not {self.steps}.")
-        if self.pitches < 16 or self.pitches % 16:
-            raise ValueError(f"pitches is a multiple of 16, not {self.pitches}.")
+        for name, size in (("steps", self.steps), ("pitches", self.pitches)):
+            if size < 16 or size % 16:
+                raise ValueError(f"{name} is a multiple of 16, not {size}.")
         if self.generator not in ("conv", "gru"):
             raise ValueError(f"generator is conv or gru, not {self.generator!r}.")
         if self.channels < 8 or min(self.noise, self.critic_channels, *self.recurrent) < 1:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from symphony.systems.iwgan.network import WGANConfig, WGANCritic, WGANGenerator
 from symphony.systems.rolls import TINY
@@ -14,11 +14,7 @@ from symphony.training.system import Nets
 
 @dataclass(frozen=True, kw_only=True)
 class WGANRecipe(CriticRecipe):
-    """How to train an improved WGAN.
-
-    Attributes:
-        network: the shape of both networks.
-    """
+    """How to train an improved WGAN."""
 
     room: ClassVar[str] = "iwgan"
 
@@ -37,35 +33,25 @@ class WGAN(CriticSystem):
         return self.adversaries(data, WGANGenerator(network), WGANCritic(network))
 
 
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {
+        "network": WGANConfig(channels=128, critic_channels=12),
+        "to_c": True,
+        **{"steps": 1200, "critic_steps": 3, "ema_decay": 0.99},
+        **{"generator_lr": 2e-4, "discriminator_lr": 2e-4},
+    },
+    "tiny": {"network": WGANConfig(16, 8, channels=16, critic_channels=2), **TINY},
+    "full": {
+        "network": WGANConfig(channels=512, critic_channels=64),
+        **{"steps": 40_000, "batch": 64, "critic_steps": 5, "ema_decay": 0.999},
+        **{"generator_lr": 1e-4, "discriminator_lr": 1e-4, "evaluate_every": 500},
+    },
+}
+
+
 def recipe(name: str, size: str) -> WGANRecipe:
     """An improved WGAN's recipe by size."""
-    small = WGANRecipe(
-        name=name,
-        size="small",
-        network=WGANConfig(channels=128, critic_channels=12),
-        steps=1200,
-        critic_steps=3,
-        ema_decay=0.99,
-        generator_lr=2e-4,
-        discriminator_lr=2e-4,
-        to_c=True,
-    )
-    if size == "tiny":
-        network = WGANConfig(steps=16, channels=16, critic_channels=2, noise=8)
-        return replace(small, network=network, **TINY)
-    full = replace(
-        small,
-        size="full",
-        network=WGANConfig(channels=512, critic_channels=64),
-        steps=40_000,
-        critic_steps=5,
-        batch=64,
-        generator_lr=1e-4,
-        discriminator_lr=1e-4,
-        ema_decay=0.999,
-        evaluate_every=500,
-    )
-    return full if size == "full" else small
+    return WGANRecipe(name=name, size=size, **SIZES["small"] | SIZES[size])
 
 
 SYSTEM = WGAN

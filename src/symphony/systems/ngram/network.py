@@ -34,12 +34,8 @@ class _Counts:
 class NGramTable(nn.Module):
     """Counts of what followed each context, with ``initial_state`` and ``step`` as an RNN has.
 
-    Args:
-        vocab_size: symbols; one more begins every piece.
-        order: symbols it looks back; -1 is uniform.
-
-    Raises:
-        ValueError: an order below -1 or a vocabulary without symbols.
+    It knows ``vocab_size`` symbols and one more that begins a piece, and looks back ``order``
+    symbols; -1 is uniform.
     """
 
     def __init__(self, vocab_size: int, order: int) -> None:
@@ -58,14 +54,12 @@ class NGramTable(nn.Module):
 
     def _load_from_state_dict(self, state: Any, prefix: str, *_: Any) -> None:
         """Take counts back, whatever their number."""
-        names = tuple(_Counts.__dataclass_fields__)
-        sizes = range(sum(key.startswith(f"{prefix}contexts_") for key in state))
+        self.order = sum(key.startswith(f"{prefix}contexts_") for key in state) - 1
         self._orders = []
-        for size in sizes:
-            found = {name: state[f"{prefix}{name}_{size}"].cpu().numpy() for name in names}
-            found["contexts"] = found["contexts"].view(np.uint64)
-            self._orders.append(_Counts(**found))
-        self.order = len(self._orders) - 1
+        for size in range(self.order + 1):
+            names = (f"{prefix}{name}_{size}" for name in _Counts.__dataclass_fields__)
+            hashes, *counts = (state[name].cpu().numpy() for name in names)
+            self._orders.append(_Counts(hashes.view(np.uint64), *counts))
 
     def fit(self, stream: Int[np.ndarray, " t"]) -> NGramTable:
         """Count a stream of symbols; returns the model itself."""
@@ -80,15 +74,9 @@ class NGramTable(nn.Module):
             counts = np.diff(np.append(rows, len(contexts)))
             heads = np.flatnonzero(np.append(True, np.diff(contexts[rows]) != 0))[: len(rows)]
             totals = np.add.reduceat(counts, heads) if len(heads) else np.empty(0, np.int64)
-            self._orders.append(
-                _Counts(
-                    contexts[rows][heads],
-                    np.append(heads, len(rows)),
-                    follows[rows],
-                    counts,
-                    totals,
-                )
-            )
+            begins = np.append(heads, len(rows))
+            distinct, symbol = contexts[rows][heads], follows[rows]
+            self._orders.append(_Counts(distinct, begins, symbol, counts, totals))
         return self
 
     def distribution(self, history: Int[np.ndarray, " h"]) -> Float64[np.ndarray, " V+1"]:
@@ -108,11 +96,7 @@ class NGramTable(nn.Module):
         return p
 
     def shortened(self, order: int) -> NGramTable:
-        """The same counts, looking back no further than ``order`` symbols.
-
-        Raises:
-            ValueError: an order longer than the model's own.
-        """
+        """The same counts, looking back no further than ``order`` symbols."""
         if order > self.order:
             raise ValueError(f"An n-gram model of order {self.order} can't look back {order}.")
         shorter = NGramTable(self.bos, order)
@@ -133,9 +117,7 @@ class NGramTable(nn.Module):
         every = enumerate(self._probabilities(stream), start=-1)
         return {order: float(-np.log(p).mean()) for order, p in every}
 
-    def _probabilities(
-        self, stream: Int[np.ndarray, " t"]
-    ) -> Iterator[Float64[np.ndarray, " t-1"]]:
+    def _probabilities(self, stream: np.ndarray) -> Iterator[Float64[np.ndarray, " t-1"]]:
         """The probability given to each symbol after the first, by one order after the other."""
         symbols = np.asarray(stream, dtype=np.int64)
         p = np.full(len(symbols) - 1, 1.0 / (self.bos + 1))

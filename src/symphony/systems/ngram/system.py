@@ -11,8 +11,9 @@ import torch
 from symphony.systems.ngram.network import NGramTable
 from symphony.systems.streams import StreamSystem, SymbolRecipe
 from symphony.training.data import Data
+from symphony.training.fields import count, ranged
 from symphony.training.run import Card
-from symphony.training.system import Logs, Nets, Optimizers, Trained, count, ranged
+from symphony.training.system import Logs, Nets, Optimizers, Trained
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
@@ -24,17 +25,11 @@ CHOSEN_ON = 200_000  # symbols of the validation split
 
 @dataclass(frozen=True, kw_only=True)
 class NGramRecipe(SymbolRecipe):
-    """What to count.
-
-    Attributes:
-        order: symbols it looks back, -1 for none at all; None for the order that validation
-            likes best.
-        validation_symbols: as a network's.
-    """
+    """What to count."""
 
     room: ClassVar[str] = "ngram"
 
-    order: int | None = ranged(None, -1, LONGEST_ORDER)
+    order: int | None = ranged(None, -1, LONGEST_ORDER)  # None: the one that validation likes best
     steps: int = count(1)
     validation_symbols: int | None = count(CHOSEN_ON)
 

@@ -22,17 +22,11 @@ NOISY = 3  # of the decoder's layers, the deepest ones
 
 @dataclass(frozen=True)
 class Pix2PixConfig:
-    """The shape of both networks.
+    """The shape of both networks."""
 
-    Attributes:
-        steps: rows of a roll, a multiple of 128.
-        channels: of the U-Net's first layer; each has twice as many, up to 8 times.
-        discriminator_channels: of the PatchGAN's first layer, then 2, 4 and 8 times as many.
-    """
-
-    steps: int = 128
-    channels: int = 64
-    discriminator_channels: int = 64
+    steps: int = 128  # rows of a roll, a multiple of 128
+    channels: int = 64  # of the U-Net's first layer; each has twice as many, up to 8 times
+    discriminator_channels: int = 64  # of the PatchGAN's first layer, then 2, 4 and 8 times as many
 
     def __post_init__(self) -> None:
         if self.steps < PITCHES or self.steps % PITCHES:
@@ -46,14 +40,9 @@ class Pix2PixConfig:
 
     def maps(self) -> list[tuple[int, int, int]]:
         """Channels, rows and keys of the maps that dropout thins out."""
-        return [
-            (
-                self.width(DEPTH - 2 - i),
-                self.steps // PITCHES * 2 ** (i + 1),
-                2 ** (i + 1),
-            )
-            for i in range(NOISY)
-        ]
+        sides = [2 ** (i + 1) for i in range(NOISY)]
+        rows = self.steps // PITCHES
+        return [(self.width(DEPTH - 2 - i), rows * side, side) for i, side in enumerate(sides)]
 
     @property
     def noise(self) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from symphony.codecs import merge_repeated, split_repeated, to_bipolar
+from symphony import codecs
+from symphony.codecs import check_drop, facade_of, to_bipolar
 from symphony.errors import RequestError, SongError
 from symphony.evaluation.rolls import note_f1
 from symphony.systems.gan import bce, discriminator_loss, frozen, score_logs, step_rng
@@ -24,20 +25,10 @@ from symphony.systems.rolls import (
     RollSystem,
     correlated_noise,
     in_batches,
-    overlap_add,
-    tile_starts,
 )
 from symphony.training.data import Data
-from symphony.training.system import (
-    Logs,
-    Nets,
-    Optimizers,
-    Request,
-    Trained,
-    control,
-    descend,
-    weight,
-)
+from symphony.training.fields import control, weight
+from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
 
 if TYPE_CHECKING:
     from symphony.song import Song
@@ -47,21 +38,14 @@ DROPPED = 0.4  # share of the notes that a facade drops where nobody asked
 
 @dataclass(frozen=True, kw_only=True)
 class Pix2PixRecipe(RollRecipe):
-    """How to train a Pix2Pix.
-
-    Attributes:
-        network: the shape of both networks.
-        adversarial_weight: of the generator's loss against the discriminator; 0 leaves L1 alone.
-        l1_weight: of the distance to the real roll.
-        drop: smallest and largest share of the notes that a facade drops.
-    """
+    """How to train a Pix2Pix."""
 
     room: ClassVar[str] = "pix2pix"
 
     network: Pix2PixConfig = Pix2PixConfig()
-    adversarial_weight: float = weight(1.0)
-    l1_weight: float = weight(100.0)
-    drop: tuple[float, float] = (0.2, 0.6)
+    adversarial_weight: float = weight(1.0)  # 0 leaves L1 alone
+    l1_weight: float = weight(100.0)  # of the distance to the real roll
+    drop: tuple[float, float] = (0.2, 0.6)  # smallest and largest share of notes a facade drops
 
     def __post_init__(self) -> None:
         """Refuse what no run could follow."""
@@ -81,16 +65,6 @@ class Pix2PixControls:
     def __post_init__(self) -> None:
         """Refuse what is no share."""
         check_drop(self.drop)
-
-
-def check_drop(drop: float) -> None:
-    """Refuse what is no share of the notes.
-
-    Raises:
-        RequestError: outside 0 to below 1.
-    """
-    if not 0 <= drop < 1:
-        raise RequestError(f"A facade drops a share of the notes from 0 to below 1, not {drop}.")
 
 
 @dataclass(frozen=True)
@@ -147,13 +121,12 @@ class Pix2Pix(RollSystem):
         """
         from symphony.corpora import is_present, load_corpus
 
-        corpus, songs = self.recipe.corpus, []
-        if not is_present(corpus):
+        if not is_present(self.recipe.corpus):
             raise RequestError(
-                f"The corpus {corpus} is not here, and with it no held-out piece to fill: give a "
-                "song of your own to symphony fill."
+                f"The corpus {self.recipe.corpus} is not here, and with it no held-out piece to "
+                "fill: give a song of your own to symphony fill."
             )
-        test = load_corpus(corpus, progress=False).test
+        test, songs = load_corpus(self.recipe.corpus, progress=False).test, []
         order = np.random.default_rng(request.seed).permutation(len(test))
         for i in range(request.batch):
             song = test[int(order[i % len(order)])].slice(0.0, request.seconds)
@@ -173,20 +146,19 @@ class Pix2Pix(RollSystem):
             raise SongError("There is nothing to fill: the song has no notes.")
         network, codec = self.recipe.network, self.recipe.codec
         planes = codec.encode(song)
-        facade = to_bipolar(split_repeated(planes))  # [t, 128]
-        starts = tile_starts(len(facade), network.steps)
+        facade = to_bipolar(codecs.split_repeated(planes))  # [t, 128]
+        starts = codecs.tile_starts(len(facade), network.steps)
         length = int(starts[-1]) + network.steps
         facade = np.pad(facade, ((0, length - len(facade)), (0, 0)), constant_values=-1)
         noise = correlated_noise(len(starts), network.noise, np.random.default_rng(seed))
         tiles = torch.from_numpy(np.stack([facade[s : s + network.steps] for s in starts]))
         filled = in_batches(trained.nets["generator"], torch.from_numpy(noise), tiles)
-        found = merge_repeated(overlap_add(filled, starts)[: planes.shape[1]]) & ~planes[0]
+        whole = codecs.overlap_add(filled, starts)[: planes.shape[1]]
+        found = codecs.merge_repeated(whole) & ~planes[0]
         if not found[0].any():
             return song
         new = codec.decode(found, tempo=60.0)  # a quarter is a second
-        quarters, lasting = new.onset, new.duration
-        time = np.unique(np.concatenate([song.tempo[:, 0], np.linspace(0, song.seconds, 2**14)]))
-        onset, end = np.interp([quarters, quarters + lasting], song.quarters_at(time), time)
+        onset, end = song.seconds_at(new.onset), song.seconds_at(new.end)
         velocity = np.full(len(new), round(float(song.velocity.mean())))
         new = replace(new, onset=onset, duration=np.maximum(end - onset, 0), velocity=velocity)
         return song.with_notes(new).named(f"{song.name}, filled", trained.name)
@@ -195,10 +167,7 @@ class Pix2Pix(RollSystem):
 def drop_notes(
     rolls: Float[Tensor, "B T 128"], shares: tuple[float, float], rng: np.random.Generator
 ) -> Float[Tensor, "B T 128"]:
-    """Facades: each roll without a share of its notes, the share drawn between the two given.
-
-    A note is a run of rows in which its key sounds; it goes or stays as a whole.
-    """
+    """Rolls without a share of their whole notes, the share drawn between the two given."""
     sounding = rolls.numpy() > 0
     begins = sounding.copy()
     begins[:, 1:] &= ~sounding[:, :-1]
@@ -209,38 +178,21 @@ def drop_notes(
     return torch.from_numpy(to_bipolar(sounding & (draw >= share)))
 
 
-def facade_of(song: Song, drop: float, seed: int = 0) -> Song:
-    """A song without a share of its notes, at least one of them left.
-
-    Raises:
-        RequestError: no share of the notes.
-    """
-    check_drop(drop)
-    kept = np.random.default_rng(seed).random(len(song)) >= drop
-    kept[: 0 if kept.any() else 1] = True
-    return song.select(kept)
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {
+        "network": Pix2PixConfig(channels=16, discriminator_channels=16),
+        "transpose": tuple(range(-5, 7)),
+        **{"steps": 4000, "batch": 4, "evaluate_every": 200, "eval_samples": 32},
+        **{"generator_lr": 2e-4, "discriminator_lr": 2e-4, "betas": (0.5, 0.999)},
+    },
+    "tiny": {"network": Pix2PixConfig(channels=2, discriminator_channels=2), **TINY},
+    "full": {"network": Pix2PixConfig(), "steps": 60_000, "evaluate_every": 500},
+}
 
 
 def recipe(name: str, size: str) -> Pix2PixRecipe:
     """A Pix2Pix's recipe by size."""
-    small = Pix2PixRecipe(
-        name=name,
-        size="small",
-        network=Pix2PixConfig(channels=16, discriminator_channels=16),
-        steps=4000,
-        batch=4,
-        generator_lr=2e-4,
-        discriminator_lr=2e-4,
-        betas=(0.5, 0.999),
-        eval_samples=32,
-        evaluate_every=200,
-        transpose=tuple(range(-5, 7)),
-    )
-    if size == "tiny":
-        network = Pix2PixConfig(channels=2, discriminator_channels=2)
-        return replace(small, network=network, **TINY)
-    full = replace(small, size="full", network=Pix2PixConfig(), steps=60_000, evaluate_every=500)
-    return full if size == "full" else small
+    return Pix2PixRecipe(name=name, size=size, **SIZES["small"] | SIZES[size])
 
 
 SYSTEM = Pix2Pix

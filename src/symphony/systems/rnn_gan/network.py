@@ -15,22 +15,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class RNNGANConfig:
-    """The shape of both networks.
+    """The shape of both networks."""
 
-    Attributes:
-        steps: rows of a roll.
-        noise: numbers drawn for a roll.
-        hidden_size: cells of the LSTM layers, of which each network has two.
-        output_bias_init: added to the output's first bias, before its sigmoid: rolls are mostly
-            silence.
-        pitches: columns of a roll.
-    """
-
-    steps: int = 96
-    noise: int = 200
-    hidden_size: int = 512
-    output_bias_init: float = -2.0
-    pitches: int = 128
+    steps: int = 96  # rows of a roll
+    noise: int = 200  # numbers drawn for a roll
+    hidden_size: int = 512  # cells of the LSTM layers, of which each network has two
+    output_bias_init: float = -2.0  # added to the first output bias: rolls are mostly silence
+    pitches: int = 128  # columns of a roll
 
     def __post_init__(self) -> None:
         if min(self.steps, self.noise, self.hidden_size) < 1:

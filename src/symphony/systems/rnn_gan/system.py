@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 
@@ -11,27 +11,20 @@ from symphony.systems.gan import bce, frozen, noisy_labels, score_logs, step_rng
 from symphony.systems.rnn_gan.network import LSTMDiscriminator, LSTMGenerator, RNNGANConfig
 from symphony.systems.rolls import TINY, RollRecipe, RollSystem
 from symphony.training.data import Data
-from symphony.training.system import Logs, Nets, Optimizers, descend, share, weight
+from symphony.training.fields import share, weight
+from symphony.training.system import Logs, Nets, Optimizers, descend
 
 
 @dataclass(frozen=True, kw_only=True)
 class RNNGANRecipe(RollRecipe):
-    """How to train an RNN-GAN.
-
-    Attributes:
-        network: the shape of both networks.
-        replay_batches: batches of earlier fakes, of which each discriminator step sees half a
-            batch; 0 for none.
-        label_flip: share of the discriminator's labels turned round.
-        label_smoothing: how far the label of real rolls lies below 1.
-    """
+    """How to train an RNN-GAN."""
 
     room: ClassVar[str] = "rnn_gan"
 
     network: RNNGANConfig = RNNGANConfig()
-    replay_batches: int = weight(0)
-    label_flip: float = share(0.0)
-    label_smoothing: float = share(0.0)
+    replay_batches: int = weight(0)  # of earlier fakes; each step sees half a batch of them
+    label_flip: float = share(0.0)  # share of the discriminator's labels turned round
+    label_smoothing: float = share(0.0)  # how far the label of real rolls lies below 1
 
 
 @dataclass(frozen=True)
@@ -67,33 +60,25 @@ class RNNGAN(RollSystem):
         return logs | {"discriminator_grad_norm": norm, "generator_grad_norm": generator_norm}
 
 
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {
+        "network": RNNGANConfig(steps=64, hidden_size=128),
+        "to_c": True,
+        **{"steps": 1500, "generator_lr": 5e-4, "discriminator_lr": 5e-4},
+        **{"replay_batches": 2, "label_flip": 0.05, "label_smoothing": 0.1},
+    },
+    "tiny": {"network": RNNGANConfig(16, 8, 12, output_bias_init=-0.07), **TINY},
+    "full": {
+        "network": RNNGANConfig(),
+        **{"steps": 20_000, "evaluate_every": 500},
+        "discriminator_optimizer": "sgd",  # with it, a small run's discriminator learns nothing
+    },
+}
+
+
 def recipe(name: str, size: str) -> RNNGANRecipe:
     """An RNN-GAN's recipe by size."""
-    small = RNNGANRecipe(
-        name=name,
-        size="small",
-        network=RNNGANConfig(steps=64, hidden_size=128),
-        steps=1500,
-        generator_lr=5e-4,
-        discriminator_lr=5e-4,
-        discriminator_optimizer="adam",  # in so few steps the original's SGD tells nothing apart
-        replay_batches=2,
-        label_flip=0.05,
-        label_smoothing=0.1,
-        to_c=True,
-    )
-    if size == "tiny":
-        network = RNNGANConfig(steps=16, hidden_size=12, noise=8, output_bias_init=-0.07)
-        return replace(small, network=network, **TINY)
-    full = replace(
-        small,
-        size="full",
-        network=RNNGANConfig(),
-        steps=20_000,
-        discriminator_optimizer="sgd",
-        evaluate_every=500,
-    )
-    return full if size == "full" else small
+    return RNNGANRecipe(name=name, size=size, **SIZES["small"] | SIZES[size])
 
 
 SYSTEM = RNNGAN

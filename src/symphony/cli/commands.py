@@ -1,0 +1,331 @@
+"""The commands: train, compose, fill, render, evaluate, originality, corpora, report-table."""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from symphony import systems
+from symphony.cli.app import app, controls_in, flags_of, print_table, refuse_others
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Size = Literal["tiny", "small", "full"]
+Json = Annotated[bool, tyro.conf.arg(name="json")]
+RECIPES = ", ".join(systems.names())
+MODELS = f"{', '.join(systems.shipped())}; {', '.join(systems.NGRAMS)}; or the folder of a run"
+Model = Annotated[str, tyro.conf.Positional, tyro.conf.arg(help=MODELS)]
+
+
+@app.command
+def corpora() -> None:
+    """List the corpora: what they are, how large, their licence, and whether they are here.
+
+    A corpus that is not here is downloaded when first used, and checked by SHA-256. Where
+    there is no network, put its files in a folder and name it in SYMPHONY_DATA.
+    """
+    from symphony.corpora import corpora_table
+
+    rows = corpora_table()
+    heads = ("name", "title", "size", "licence", "present")
+    print_table([list(heads), *([str(row[h]) for h in heads] for row in rows)])
+
+
+@app.command
+def train(
+    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(help=RECIPES)],
+    /,
+    size: Size = "small",
+    corpus: str | None = None,
+    device: Device = "auto",
+    out: Path | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+) -> None:
+    """Train a model by a recipe and keep its weights, card and learning curve in a folder.
+
+    Example: ``symphony train char-rnn --corpus ~/my-midi --out runs/mine``, and after a stop
+    the same with ``--resume``. On several devices:
+    ``torchrun --nproc-per-node 2 -m symphony.cli train char-rnn``.
+
+    Args:
+        recipe: what to train.
+        size: tiny (seconds, to try things out), small (two CPU cores, about a quarter of an hour),
+            full (the original's size, for a GPU).
+        corpus: a corpus by name (see ``symphony corpora``) or a folder of MIDI and ABC files;
+            the recipe's own if left out.
+        device: where to compute; auto takes a GPU when there is one.
+        out: the run's folder, runs/RECIPE-SIZE if left out. An earlier run in it is kept.
+        seed: another seed than the recipe's.
+        resume: go on where a stopped run left off, exactly as if it had not stopped.
+    """
+    folder = out or Path("runs") / f"{recipe}-{size}"
+    card = systems.train(
+        recipe, folder, size=size, corpus=corpus, seed=seed, device=device, resume=resume
+    )
+    if card is not None:  # only the first of several processes has it
+        print(f"Trained {recipe} ({size}) in {card.minutes:.1f} minutes: {folder}")
+        print(f"Hear it: symphony compose {folder} --out piece.mid --mp3 piece.mp3")
+
+
+@app.command(name="report-table")
+def report_table(
+    corpus: tyro.conf.Positional[str],
+    /,
+    size: Size = "full",
+    device: Device = "auto",
+    out: Path = Path("runs/report-table"),
+    resume: bool = False,
+) -> None:
+    """Repeat the original report's table of training losses on the songs you have.
+
+    Example: ``symphony report-table ~/the-original-songs``. It trains the report's two
+    networks as it did and prints its table, theirs beside yours. Chapter 3 says why a training
+    loss is no measure of music, and what is.
+
+    Args:
+        corpus: a corpus by name, or a folder of MIDI and ABC files.
+        size: full is the report's (hours on a GPU); small takes minutes on two CPU cores.
+        device: where to compute; auto takes a GPU when there is one.
+        out: where the two runs are kept. Finished runs are not repeated.
+        resume: go on where a stopped run left off.
+    """
+    from symphony import experiments
+
+    rows = experiments.report_table(corpus, out, size=size, device=device, resume=resume)
+    print(f"{'method':<22}{'here':>8}{'report':>8}   nats a symbol, on the training songs")
+    for row in rows:
+        print(f"{row['method']:<22}{row['loss']:>8.2f}{row['reported']:>8.2f}")
+
+
+def compose(
+    model: Model,
+    /,
+    corpus: str = "chorales",
+    seconds: float = 30.0,
+    seed: int = 0,
+    out: Path = Path("piece.mid"),
+    mp3: Path | None = None,
+    *,
+    controls: Any = None,
+) -> None:
+    """Let a model compose a piece, and say how much of it was copied.
+
+    Example: ``symphony compose char-rnn --seconds 30 --seed 3 --out x.mid --mp3 y.mp3``. Each
+    model has controls of its own: ``symphony compose dcrnn --help`` shows a DCRNN's, among them
+    ``--form "A B C A B" --key "C major"``.
+
+    Args:
+        model: a shipped model by name, an n-gram model, or the folder of a run.
+        corpus: what an n-gram model is counted on; other models know their own.
+        seconds: how long the piece is.
+        seed: the same seed gives the same piece on the same machine.
+        out: the MIDI file to write.
+        mp3: also write the sound here.
+        controls: of the model.
+    """
+    trained = systems.load(model, corpus)
+    (song,) = trained.compose(seconds, seed=seed, **_said(controls))
+    song.to_midi(out)
+    print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
+    _sound(song, mp3)
+    print(_verdict(song, trained.recipe.corpus))
+
+
+@app.command
+def fill(
+    song: tyro.conf.Positional[Path],
+    /,
+    out: Path = Path("filled.mid"),
+    model: str = "pix2pix",
+    drop: float = 0.0,
+    seed: int = 0,
+    mp3: Path | None = None,
+) -> None:
+    """Fill the holes in a piece of yours: what is there stays, what is missing is generated.
+
+    Example: ``symphony fill sketch.mid --out x.mid``.
+
+    Args:
+        song: a MIDI or ABC file.
+        out: the MIDI file to write.
+        model: a shipped model that fills, or the folder of its run.
+        drop: first take this share of the notes away, to hear what comes in their place.
+        seed: another seed fills the holes otherwise.
+        mp3: also write the sound here.
+    """
+    from symphony.codecs import facade_of
+    from symphony.corpora import read_song
+
+    piece, trained = read_song(song), systems.load(model)
+    facade = facade_of(piece, drop, seed) if drop else piece
+    filled = trained.fill(facade, seed=seed)
+    filled.to_midi(out)
+    print(f"{out}: {len(filled)} notes, {len(filled) - len(facade)} of them new")
+    _sound(filled, mp3)
+
+
+@app.command
+def render(song: tyro.conf.Positional[Path], /, out: Path = Path("song.mp3")) -> None:
+    """Turn a piece into sound, a piano roll, or engraved notes.
+
+    Args:
+        song: a MIDI or ABC file.
+        out: x.mp3 or x.wav for sound, x.png for a piano roll, x.svg for notation (music
+            with a known beat only).
+    """
+    from symphony.corpora import read_song
+    from symphony.rendering import render_file
+
+    render_file(read_song(song), out)
+    print(out)
+
+
+def evaluate(
+    model: Model,
+    /,
+    corpus: str | None = None,
+    samples: int = 100,
+    seconds: float = 30.0,
+    seed: int = 0,
+    as_json: Json = False,
+    *,
+    controls: Any = None,
+) -> None:
+    """Measure a model beside four anchors: noise, the best n-gram, unseen music, a training copy.
+
+    Every column is measured alike; brackets are 95 % bootstrap intervals. A number means
+    something only between its anchors. Chapter 3 explains each row. Example:
+    ``symphony evaluate char-rnn --temperature .8``, ``symphony evaluate ngram-4 --corpus folk``.
+
+    Args:
+        model: a shipped model, an n-gram model, or the folder of a run.
+        corpus: a corpus by name or a folder; the one the model learned from if left out.
+        samples: pieces in each column.
+        seconds: how long each piece is.
+        seed: decides what is drawn.
+        as_json: print one JSON object instead of the table.
+        controls: of the model.
+    """
+    from symphony import experiments
+    from symphony.corpora import load_corpus
+
+    trained = systems.load(model, corpus or "chorales")
+    found = experiments.evaluate(
+        trained,
+        load_corpus(corpus or trained.recipe.corpus),
+        samples=samples,
+        seconds=seconds,
+        seed=seed,
+        controls=_said(controls),
+    )
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    rows = experiments.evaluation_rows(found)
+    print_table([list(rows[0]), *([*row.values()] for row in rows)])
+
+
+@app.command
+def originality(
+    song: tyro.conf.Positional[Path],
+    /,
+    corpus: str = "chorales",
+    as_json: Json = False,
+) -> None:
+    """Measure what a piece copied: its nearest pieces in a corpus, and where.
+
+    Each figure stands beside unseen real music: a percentile of 50 is what a typical real
+    piece shares with pieces it has never met; 100 is more than any of them shares.
+
+    Args:
+        song: a MIDI or ABC file.
+        corpus: a corpus by name, or a folder of MIDI and ABC files. The piece is compared
+            with its training split.
+        as_json: print one JSON object instead of the table.
+    """
+    from symphony.corpora import load_corpus, read_song
+    from symphony.evaluation import Originality
+    from symphony.evaluation.originality import clock_span
+
+    piece = read_song(song)
+    report = Originality.of_corpus(load_corpus(corpus)).report(piece)
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=2))
+        return
+    print(
+        f"{'run':>4}  {'in the piece':>15}  {'in the original':>15}  {'12-grams':>8}  "
+        f"{'LCS':>5}  name"
+    )
+    for match in report.nearest:
+        here, there = clock_span(match.query_time), clock_span(match.piece_time)
+        print(
+            f"{match.run:>4}  {here:>15}  {there:>15}  {match.coverage:>8.0%}  "
+            f"{match.whole_lcs:>5.2f}  {match.name}"
+        )
+    shares = ", ".join(f"{name} {value:.0f}" for name, value in report.percentile.items())
+    print(f"Percentiles among unseen real music: {shares}.")
+    print(report.verdict)
+
+
+def add_controls(words: list[str]) -> None:
+    """Register the commands whose flags depend on the model that ``words`` name.
+
+    Raises:
+        SymphonyError: a model that isn't there, or a flag that it hasn't.
+    """
+    for command in (compose, evaluate):
+        asked = words[:1] == [command.__name__] and controls_in(words[1:])
+        flags = flags_of(asked) if asked else None
+        if flags is not None:
+            own = inspect.signature(command).parameters
+            known = {name.removeprefix("as_").replace("_", "-") for name in own}
+            known |= {each.name.replace("_", "-") for each in dataclasses.fields(flags)}
+            refuse_others(words[1:], known - {"model", "controls"}, words[1])
+        app.command(_with_flags(command, flags))
+
+
+def _with_flags(command: Callable[..., None], flags: Any) -> Callable[..., None]:
+    """The command with a model's controls as flags of its own."""
+
+    def run(*args: Any, **named: Any) -> None:
+        command(*args, **named)
+
+    signature = inspect.signature(command)
+    own = {k: p for k, p in signature.parameters.items() if k != "controls"}
+    if flags is not None:
+        kind = tyro.conf.OmitArgPrefixes[flags]
+        place = signature.parameters["controls"]
+        own["controls"] = place.replace(annotation=kind, default=flags())
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = signature.replace(parameters=list(own.values()))  # type: ignore[attr-defined]
+    run.__annotations__ = {k: p.annotation for k, p in own.items()}
+    return run
+
+
+def _said(controls: Any) -> dict[str, Any]:
+    return {} if controls is None else vars(controls)
+
+
+def _sound(song: Any, mp3: Path | None) -> None:
+    if mp3 is not None:
+        from symphony.rendering import write_audio
+
+        write_audio(song, mp3)
+        print(f"{mp3}: the same as sound")
+
+
+def _verdict(song: Any, corpus: str) -> str:
+    """The originality of what was just composed, where the training music is at hand."""
+    from symphony.corpora import is_present, load_corpus
+    from symphony.evaluation import Originality
+
+    if not is_present(corpus):
+        return (
+            f"Originality not measured: the corpus {corpus} is not here. "
+            f"'symphony originality FILE --corpus {corpus}' downloads it first."
+        )
+    return Originality.of_corpus(load_corpus(corpus)).report(song).verdict

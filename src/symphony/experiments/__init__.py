@@ -1,0 +1,24 @@
+"""What chapters compare, over models, conditions and seeds, and what is kept of it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["dynamics"],
+    submod_attrs={
+        "artifacts": [
+            "keep_experiment",
+            "shipped_evaluation",
+            "shipped_experiment",
+            "shipped_folder",
+        ],
+        "conditions": ["condition_table"],
+        "controllability": ["Controlled", "random_plans", "requested_and_achieved"],
+        "copying": ["against_real", "copying_by_step"],
+        "features": ["piece_features"],
+        "replication": ["report_table"],
+        "rolls": ["filling", "form_and_key", "songs_of"],
+        "scores": ["evaluate", "evaluation_rows"],
+        "seeds": ["train_arms", "train_once"],
+    },
+)

@@ -1,0 +1,55 @@
+"""What is kept beside shipped weights: experiments and evaluations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from symphony.errors import FileError
+from symphony.files import sentence, written
+from symphony.systems import SHIPPED
+
+
+def shipped_folder(name: str, home: Path = SHIPPED) -> Path:
+    """Where the weights of this name lie, and what is kept beside them."""
+    return home / name
+
+
+def shipped_experiment(name: str, home: Path = SHIPPED) -> dict[str, Any]:
+    """What the chapter's comparison over seeds found: see ``book/experiment_*.py``.
+
+    Raises:
+        FileError: nothing is kept for it.
+    """
+    return _read(shipped_folder(name, home) / "experiment.json")
+
+
+def shipped_evaluation(name: str, home: Path = SHIPPED) -> dict[str, Any]:
+    """What :func:`symphony.experiments.evaluate` found when the weights of this name were shipped.
+
+    Raises:
+        FileError: nothing is kept for it.
+    """
+    return _read(shipped_folder(name, home) / "evaluation.json")
+
+
+def keep_experiment(name: str, found: dict[str, Any], home: Path = SHIPPED) -> None:
+    """Keep a comparison beside the weights of this name, for :func:`shipped_experiment`.
+
+    Raises:
+        FileError: it can't be written.
+    """
+    path = shipped_folder(name, home) / "experiment.json"
+    with sentence(f"{path} can't be written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with written(path) as partial:
+        partial.write_text(json.dumps(found) + "\n")
+    print(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileError(f"No {path.stem} is kept for the model {path.parent.name}.")
+    kept: dict[str, Any] = json.loads(path.read_text())
+    return kept

@@ -1,0 +1,96 @@
+"""Methods compared fairly: each trained with several seeds, alike in everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from symphony.errors import RequestError
+from symphony.systems import load, train
+from symphony.training import Data, Recipe, Run, Trained
+from symphony.training.run import CARD, STATE
+
+DIGITS = 4  # of every number kept
+
+
+def train_once(
+    recipe: Recipe, folder: Path, *, device: str = "auto", resume: bool = True
+) -> Trained:
+    """The model of a finished run, which is trained first where it isn't there yet.
+
+    Args:
+        recipe: what to do.
+        folder: where the run lies.
+        device: auto, cpu, cuda or mps.
+        resume: go on with an unfinished run; else it is set aside, and training starts anew.
+
+    Raises:
+        RequestError: the run in the folder follows another recipe.
+    """
+    if not (folder / CARD).is_file():
+        train(recipe, folder, device=device, resume=resume and (folder / STATE).is_file())
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.barrier()  # the first process may still be writing the card
+    trained = load(folder)
+    if trained.card.recipe_hash != recipe.hash:
+        raise RequestError(f"The run in {folder} follows another recipe: give another folder.")
+    return trained
+
+
+def train_arms(
+    arms: Mapping[str, Recipe],
+    seeds: Sequence[int],
+    runs: Path,
+    measure: Callable[[Trained, Data], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Train every arm of a comparison with every seed, and keep what each run found.
+
+    Seeds are the outer loop, so that a comparison cut short has whole rounds. Finished runs are
+    taken as they are, unfinished ones resumed.
+
+    Args:
+        arms: a recipe for each method.
+        seeds: at least three say something about a method and not about one run.
+        runs: where the runs lie, one folder each.
+        measure: what else to measure of a trained model, beside the metrics in its card; it gets
+            the encoded music of its run, too.
+
+    Returns:
+        ``recipes``, the hash of each arm's; and ``rows``, each with ``arm``, ``seed``,
+        ``minutes``, ``best_step``, ``curve`` and ``metrics``.
+
+    Raises:
+        RequestError: a run in ``runs`` follows another recipe.
+    """
+    rows = []
+    for seed in seeds:
+        for arm, recipe in arms.items():
+            folder = runs / f"{arm.replace(' ', '-')}-{seed}"
+            trained = train_once(replace(recipe, seed=seed), folder)
+            card = trained.card
+            metrics: dict[str, Any] = dict(card.metrics)
+            if measure is not None:
+                metrics |= measure(trained, Run(folder).data())
+            rows.append(
+                {"arm": arm, "seed": seed, "minutes": card.minutes}
+                | {"best_step": card.best_step, "curve": card.curve, "metrics": metrics}
+            )
+            tqdm.write(f"{arm}, seed {seed}: {_rounded(metrics)}")
+    return {
+        "recipes": {arm: recipe.hash for arm, recipe in arms.items()},
+        "rows": [_rounded(row) for row in rows],
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """The same with its numbers rounded."""
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_rounded(v) for v in value]
+    return round(value, DIGITS) if isinstance(value, float) else value

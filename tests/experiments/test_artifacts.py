@@ -1,0 +1,68 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from symphony.errors import FileError
+from symphony.experiments import (
+    keep_experiment,
+    shipped_evaluation,
+    shipped_experiment,
+    shipped_folder,
+)
+from symphony.systems import card_of, names, shipped
+
+BOOK = Path(__file__).parents[2] / "book"
+SCRIPTS = sorted(BOOK.glob("experiment_*.py"))
+
+
+def script(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_experiments_follow_todays_recipes(path):
+    module = script(path)
+    kept = shipped_experiment(module.MODEL)
+    assert kept["recipes"] == {arm: recipe.hash for arm, recipe in module.ARMS.items()}, (
+        f"the recipes changed: python book/{path.name}"
+    )
+    assert len(module.SEEDS) >= 3
+    trained = [row for row in kept["rows"] if row["seed"] is not None]
+    assert {row.get("arm", row.get("model")) for row in trained} == set(module.ARMS)
+    assert {row["seed"] for row in trained} == set(module.SEEDS)
+
+
+def test_every_kept_experiment_has_its_script():
+    kept = {path.parent.name for path in shipped_folder("").glob("*/experiment.json")}
+    assert kept == {script(path).MODEL for path in SCRIPTS}
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_evaluations_belong_to_the_shipped_weights(name):
+    kept = shipped_evaluation(name)
+    card, _ = card_of(name)
+    assert kept["weights_sha256"] == card.weights_sha256, f"{name} was trained anew: make weights"
+    assert (kept["samples"], kept["seconds"]) == (100, 30.0)
+
+
+def test_what_ships_is_what_the_script_ships():
+    listed = script(BOOK / "weights.py").SHIPPED_RECIPES
+    assert sorted(listed) == list(shipped())
+    assert set(listed) <= set(names())
+
+
+def test_what_is_not_kept_is_said():
+    for read in (shipped_experiment, shipped_evaluation):
+        with pytest.raises(FileError, match="nobody"):
+            read("nobody")
+
+
+def test_what_is_kept_is_found(tmp_path, capsys):
+    found = {"recipes": {"arm": "0"}, "rows": [{"arm": "arm", "seed": 0}]}
+    keep_experiment("model", found, home=tmp_path)
+    assert shipped_experiment("model", home=tmp_path) == found
+    assert str(shipped_folder("model", tmp_path)) in capsys.readouterr().out

@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import pytest
+
+from symphony.errors import RequestError
+from symphony.experiments import train_arms, train_once
+from symphony.systems import load, recipe
+
+
+def test_every_arm_is_trained_with_every_seed_and_never_twice(tmp_path):
+    base = replace(recipe("iwgan", "tiny"), steps=2)
+    arms = {"one way": base, "other way": replace(base, loss="hinge")}
+
+    def measure(trained, data):
+        return {"seed": trained.recipe.seed, "pieces": len(data.train["lengths"])}
+
+    found = train_arms(arms, (0, 1), tmp_path, measure)
+    assert found["recipes"] == {arm: each.hash for arm, each in arms.items()}
+    assert [(r["arm"], r["seed"]) for r in found["rows"]] == [
+        ("one way", 0), ("other way", 0), ("one way", 1), ("other way", 1),
+    ]  # fmt: skip
+    assert [row["metrics"]["seed"] for row in found["rows"]] == [0, 0, 1, 1]
+    assert all(row["metrics"]["pieces"] == base.subset for row in found["rows"])
+    assert all(row["best_step"] == row["curve"][-1]["step"] == 2 for row in found["rows"])
+    assert load(tmp_path / "one-way-1").recipe == replace(base, seed=1)
+
+    weights = tmp_path / "one-way-1" / "weights.safetensors"
+    before = weights.stat().st_mtime_ns
+    again = train_arms(arms, (0, 1), tmp_path)
+    assert weights.stat().st_mtime_ns == before
+    assert again["rows"][0]["curve"] == found["rows"][0]["curve"]
+
+    # What another recipe left there is nobody's result under today's hash.
+    with pytest.raises(RequestError, match="another recipe"):
+        train_once(replace(base, batch=2), tmp_path / "one-way-0")
