@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from IPython.display import HTML, Code, Markdown
     from matplotlib.axes import Axes
 
-    from symphony.training.run import Card
+    from symphony.training.card import Card
 
 DARK, LIGHT, ACCENT = "#1f3a5f", "#9db4c8", "#c4512d"
 

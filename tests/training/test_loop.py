@@ -366,8 +366,8 @@ def test_a_run_in_an_occupied_folder_sets_the_earlier_ones_aside_and_deletes_non
         hashes.append(run(Line(replace(line.recipe, seed=seed)), data, tmp_path).recipe_hash)
     places = [tmp_path / "earlier", tmp_path / "earlier-2", tmp_path]
     assert [Card.load(place).recipe_hash for place in places] == hashes
-    names = {"card.json", "encoded.safetensors", "samples.npz", "state.ckpt",
-             "step-000002.safetensors", "step-000008.safetensors", "weights.safetensors"}  # fmt: skip
+    names = {"card.json", "encoded.safetensors", "samples.npz", "state.ckpt"}
+    names |= {"step-000002.safetensors", "step-000008.safetensors", "weights.safetensors"}
     for place in places[:2]:
         assert {p.name for p in place.iterdir()} == names
     assert {p.name for p in tmp_path.iterdir()} == names | {"notes.txt", "earlier", "earlier-2"}

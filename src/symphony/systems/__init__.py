@@ -13,8 +13,8 @@ from symphony.files import sentence, sha256
 from symphony.typed import from_json
 
 if TYPE_CHECKING:
+    from symphony.training.card import Card
     from symphony.training.data import Data
-    from symphony.training.run import Card
     from symphony.training.system import Recipe, Trained
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -135,7 +135,8 @@ def card_of(name_or_folder: str | Path) -> tuple[Card, Path]:
     Raises:
         FileError: there is none, or it is broken.
     """
-    from symphony.training.run import STATE, Card
+    from symphony.training.card import Card
+    from symphony.training.run import STATE
 
     name = str(name_or_folder)
     folder = SHIPPED / name if name in shipped() else Path(name)

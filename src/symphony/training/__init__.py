@@ -7,7 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["loop"],
     submod_attrs={
         "data": ["Data"],
-        "run": ["Card", "Run", "load_samples"],
+        "card": ["Card"],
+        "run": ["Run", "load_samples"],
         "system": ["Evaluation", "Logs", "Nets", "Optimizers", "Recipe", "System", "Trained"],
     },
 )

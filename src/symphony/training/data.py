@@ -75,6 +75,7 @@ class Data:
                 for key in file.keys():  # noqa: SIM118 - the file is no dict
                     split, name = key.split(".")
                     arrays[split][name] = file.get_tensor(key).numpy()
+                    arrays[split][name].flags.writeable = False
             return Data(arrays, dict(facts))
         except Exception as error:  # no such file, or a broken one: a dozen kinds
             raise FileError(

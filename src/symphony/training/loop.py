@@ -10,8 +10,9 @@ from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
 from symphony.errors import RequestError
+from symphony.training.card import Card
 from symphony.training.data import Data
-from symphony.training.run import SNAPSHOT, WEIGHTS, Card, History, Run, save_weights
+from symphony.training.run import SNAPSHOT, WEIGHTS, History, Run, save_weights
 from symphony.training.runtime import asked_to_stop, hardware, reduced
 from symphony.training.system import Nets, System
 

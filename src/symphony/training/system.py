@@ -22,7 +22,7 @@ from symphony.typed import from_json
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
     from symphony.song import Song
-    from symphony.training.run import Card
+    from symphony.training.card import Card
 
 LARGEST_SEED = 2**31 - 1  # leaves room for the step in the seed of its dropout
 LONGEST = 3600  # seconds of a piece

@@ -10,9 +10,9 @@ import torch
 
 from symphony.systems.ngram.network import NGramTable
 from symphony.systems.streams import StreamSystem, SymbolRecipe
+from symphony.training.card import Card
 from symphony.training.data import Data
 from symphony.training.fields import count, ranged
-from symphony.training.run import Card
 from symphony.training.system import Logs, Nets, Optimizers, Trained
 
 if TYPE_CHECKING:
