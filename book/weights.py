@@ -30,9 +30,9 @@ from symphony.experiments import (
 )
 from symphony.files import written
 from symphony.systems import recipe
-from symphony.training import Recipe
-from symphony.training.card import Card
-from symphony.training.run import CARD, SAMPLES, STATE, WEIGHTS
+from symphony.training import Card, Recipe
+from symphony.training.card import CARD
+from symphony.training.run import SAMPLES, STATE, WEIGHTS
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 SHIPPED_RECIPES = (

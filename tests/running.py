@@ -17,6 +17,7 @@ from torch import nn
 
 from symphony.song import Song
 from symphony.training import Data, Evaluation, Nets, Recipe, Run, loop
+from symphony.training.fields import count
 from symphony.training.runtime import launch
 from symphony.training.system import descend
 
@@ -123,9 +124,9 @@ class LineRecipe(Recipe):
 
     name: str = "line"
     size: str = "tiny"
-    steps: int = 12
-    batch: int = 4
-    evaluate_every: int = 4
+    steps: int = count(12)
+    batch: int = count(4)
+    evaluate_every: int = count(4)
     lr: float = 0.05
     scores: tuple[float, ...] = ()  # of the evaluations, in place of measured ones
 

@@ -1,6 +1,7 @@
 import pytest
 
 from symphony import notebook
+from symphony.training import Card
 
 
 def test_table_rounds_to_three_figures_and_keeps_pipes_apart():
@@ -34,15 +35,12 @@ def test_show_gives_the_source():
 
 
 def test_learning_curve_marks_the_best_held_out_step():
-    card = {
-        "recipe": {"name": "x"},
-        "curve": [
-            {"step": 1, "train": 3.0, "validation": 3.0},
-            {"step": 2, "train": 2.0, "validation": 2.5},
-            {"step": 3, "train": 1.0, "validation": 2.8},
-        ],
-    }
-    ax = notebook.learning_curve(card)
+    curve = [
+        {"step": 1, "train": 3.0, "validation": 3.0},
+        {"step": 2, "train": 2.0, "validation": 2.5},
+        {"step": 3, "train": 1.0, "validation": 2.8},
+    ]
+    ax = notebook.learning_curve(Card("char_rnn", {"name": "x"}, "", {}, curve=curve))
     assert ax.lines[2].get_xydata().tolist() == [[2.0, 2.5]]
 
 

@@ -12,10 +12,10 @@ from symphony.errors import RequestError, SongError
 from symphony.rendering import (
     clock,
     describe,
-    filmstrip,
     note_name,
     overlap,
     piano_roll,
+    sample_history,
 )
 from symphony.rendering.plots import LOUD, OTHER, SHARED, SOFT
 from symphony.song import Song
@@ -144,19 +144,19 @@ def test_overlap_refuses_a_match_of_other_songs():
         overlap(SCALE, PIECE, match([2], [2]), axes=plt.subplots(1, 3)[1])
 
 
-def test_filmstrip_shares_time_and_pitch():
-    axes = filmstrip([SCALE, PIECE], seconds=70.0, titles=["a", "b"])
+def test_sample_history_shares_time_and_pitch():
+    axes = sample_history([SCALE, PIECE], seconds=70.0, titles=["a", "b"])
     assert [ax.get_xlim() for ax in axes] == [(0.0, 70.0)] * 2
     assert axes[0].get_ylim() == axes[1].get_ylim() == (48, 71)
     assert [len(bars(ax)[0]) for ax in axes] == [10, 5]
-    silence = filmstrip([SCALE, song([], [])], titles=["a", "silence"])[1]
+    silence = sample_history([SCALE, song([], [])], titles=["a", "silence"])[1]
     assert silence.get_title(loc="left") == "silence"
     assert silence.get_xlim() == (0.0, SCALE.seconds)
-    assert len(filmstrip([song([], [])])) == 1
+    assert len(sample_history([song([], [])])) == 1
     with pytest.raises(RequestError, match="at least one"):
-        filmstrip([])
+        sample_history([])
     with pytest.raises(RequestError, match="2 titles"):
-        filmstrip([SCALE, PIECE], titles=["a"])
+        sample_history([SCALE, PIECE], titles=["a"])
 
 
 def test_a_figure_is_small():

@@ -1,6 +1,7 @@
 """Cards from strangers: whatever is in them, it ends in a sentence."""
 
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_a_card_that_is_not_there_is_the_operating_systems_error(tmp_path):
     ],
 )
 def test_a_card_with_something_else_in_a_field_is_refused(name, value, finished, written):
-    with pytest.raises(FileError, match="The card in .* is broken"):
+    with pytest.raises(FileError, match=r"The card in .* is broken"):
         Card.load(written(spoiled(finished, name, value)))
 
 
@@ -85,7 +86,7 @@ def test_a_card_with_something_else_in_a_field_is_refused(name, value, finished,
      '{"system": ' * 50_000, '{"minutes": ' + "9" * 5000 + "}", "nan", "{'system': 'line'}"],
 )  # fmt: skip
 def test_what_is_no_card_at_all_is_refused(text, written):
-    with pytest.raises(FileError, match="The card in .* is broken"):
+    with pytest.raises(FileError, match=r"The card in .* is broken"):
         Card.load(written(text))
 
 
@@ -93,16 +94,15 @@ def test_what_is_no_card_at_all_is_refused(text, written):
 @pytest.mark.parametrize("depth", [5, 900, 990, 5000])
 def test_however_deep_a_card_is_nested_it_is_read_or_refused(depth, name, finished, written):
     text = spoiled(finished, name, "here").replace('"here"', "[" * depth + "]" * depth)
-    with pytest.raises(FileError, match="The card in .* is broken"):
+    with pytest.raises(FileError, match=r"The card in .* is broken"):
         Card.load(written(text))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("minutes", 10**400), ("curve", [{"step": 10**400}]), ("metrics", {"a": -(10**400)})],
-)
-def test_a_number_too_large_for_a_card_is_no_overflow_error(name, value, finished, written):
-    try:
+LARGE = 10**400  # a whole number in JSON, and too large for a fraction
+
+
+@pytest.mark.parametrize("name", ["minutes", "curve", "metrics"])
+def test_a_number_too_large_for_a_card_is_no_overflow_error(name, finished, written):
+    value = {"minutes": LARGE, "curve": [{"step": LARGE}], "metrics": {"a": -LARGE}}[name]
+    with suppress(FileError):  # or it is read
         Card.load(written(spoiled(finished, name, value)))
-    except FileError as error:
-        assert "is broken" in str(error)  # noqa: PT017 - reading it would do as well

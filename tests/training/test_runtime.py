@@ -1,8 +1,11 @@
 """Devices, processes, and what a card says of them."""
 
+import json
 import os
 import platform
+import signal
 import socket
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,6 +42,8 @@ def test_one_process_reduces_nothing():
 
 
 TWO = """
+import json, sys
+from pathlib import Path
 import torch
 from symphony.training.runtime import launch, reduced
 from symphony.training.system import descend
@@ -49,7 +54,8 @@ weight = torch.nn.Parameter(torch.zeros(2))
 unused = torch.nn.Parameter(torch.zeros(1))
 optimizer = torch.optim.SGD([weight, unused], lr=1.0)
 norm = descend((weight * torch.tensor([1.0, 2.0 * fabric.global_rank])).sum(), optimizer)
-print(mean["a"].item(), mean["b"].item(), weight.tolist(), round(norm.item(), 4), flush=True)
+found = [mean["a"].item(), mean["b"].item(), *weight.tolist(), round(norm.item(), 4)]
+Path(sys.argv[1], f"{fabric.global_rank}.json").write_text(json.dumps(found))
 """
 
 
@@ -58,13 +64,12 @@ def test_two_processes_log_means_and_follow_the_mean_of_their_gradients(tmp_path
     script.write_text(TWO)
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1",
                 "--master-port=29531")  # fmt: skip
-    lines = python(str(script), launcher=launcher).splitlines()
-    assert lines == ["0.5 3.0 [-1.0, -1.0] 1.4142"] * 2
+    python(str(script), tmp_path, launcher=launcher)
+    for rank in (0, 1):
+        assert json.loads((tmp_path / f"{rank}.json").read_text()) == [0.5, 3, -1, -1, 1.4142]
 
 
 def test_a_stop_is_asked_for_only_while_somebody_listens():
-    import signal
-
     with asked_to_stop() as stop:
         assert not stop.is_set()
         signal.raise_signal(signal.SIGINT)
@@ -77,9 +82,8 @@ def test_a_card_says_what_it_was_made_with_and_not_where(finished):
     card, text = Card.load(finished), (finished / "card.json").read_text()
     assert {"deep-symphony", "python", "torch", "numpy", "lightning-fabric"} <= set(card.versions)
     assert card.versions == versions()
-    assert card.versions["torch"] == torch.__version__.split("+")[0] or "+" in torch.__version__
     assert f"{os.cpu_count()} CPU cores" in card.hardware
-    for private in (socket.gethostname(), platform.node(), str(finished), os.path.expanduser("~")):
+    for private in (socket.gethostname(), platform.node(), str(finished), str(Path.home())):
         assert private not in text
 
 

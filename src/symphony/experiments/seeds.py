@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 from symphony.errors import RequestError
 from symphony.systems import load, train
 from symphony.training import Data, Recipe, Run, Trained
-from symphony.training.run import CARD, STATE
+from symphony.training.card import CARD
+from symphony.training.run import STATE
 
 DIGITS = 4  # of every number kept
 

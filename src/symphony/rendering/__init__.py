@@ -8,14 +8,13 @@ from symphony.rendering.audio import mp3_bytes, sound_seconds, synthesize, write
 from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
 from symphony.rendering.player import Player, player, players
-from symphony.rendering.plots import clock, describe, filmstrip, note_name, overlap, piano_roll
+from symphony.rendering.plots import clock, describe, note_name, overlap, piano_roll, sample_history
 
 __all__ = [
     "Notation",
     "Player",
     "clock",
     "describe",
-    "filmstrip",
     "mp3_bytes",
     "notation",
     "note_name",
@@ -24,6 +23,7 @@ __all__ = [
     "player",
     "players",
     "render_file",
+    "sample_history",
     "sound_seconds",
     "synthesize",
     "write_audio",

@@ -148,7 +148,7 @@ def overlap(
     return axes
 
 
-def filmstrip(
+def sample_history(
     songs: Sequence[Song], *, seconds: float | None = None, titles: Sequence[str] | None = None
 ) -> Sequence[Axes]:
     """Small piano rolls side by side on one scale of time and pitch.
@@ -164,7 +164,7 @@ def filmstrip(
     import matplotlib.pyplot as plt
 
     if not songs:
-        raise RequestError("A film strip needs at least one song.")
+        raise RequestError("A sample history needs at least one song.")
     if titles is not None and len(titles) != len(songs):
         raise RequestError(f"{len(songs)} songs need {len(songs)} titles, not {len(titles)}.")
     end = seconds or max(song.seconds for song in songs) or 1.0

@@ -157,7 +157,7 @@ def generate(
             return model.step(torch.from_numpy(tokens).to(device), state, *told)
 
         for token in (model.bos, *prompt):
-            logits, state = step(np.full(batch, token))
+            logits, state = step(np.full(batch, token, np.int64))
         for t in range(steps):
             scores = logits.double().cpu().numpy()
             scores[:, model.bos] = -np.inf
