@@ -27,7 +27,7 @@ import sys
 class Blocker:
     blocked = {
         "music21", "symusic", "pretty_midi", "librosa", "scipy", "matplotlib", "verovio",
-        "soundfile", "rapidfuzz", "pooch", "tyro", "IPython", "sklearn", "sacrebleu",
+        "soundfile", "rapidfuzz", "pooch", "tyro", "IPython",
     }
 
     def find_spec(self, name, *rest):

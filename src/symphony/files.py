@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +32,38 @@ def sentence(
         yield
     except (OSError, *also) as error:  # type: ignore[misc]
         reason = str(getattr(error, "strerror", None) or error).partition("\n")[0]
-        raise FileError(f"{doing}: {reason}. {advice}".rstrip()) from None
+        raise FileError(f"{shown(doing)}: {reason}. {advice}".rstrip()) from None
+
+
+def shown(name: str | Path) -> str:
+    """A name as text that can be printed, kept as JSON and drawn.
+
+    The bytes of a file name need not be UTF-8; Python smuggles such bytes through as half a
+    character each, which no output takes. They show as replacement characters.
+    """
+    name = str(name)
+    return name if name.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", name)
+
+
+def kind_of(mode: int) -> str:
+    """What stands under a name, by the mode that ``stat`` tells: "a file", "a folder" …"""
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFREG: "a file",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def check_name(path: str | Path) -> None:
+    """Refuse what can't name a file at all; the operating system's words for it help nobody.
+
+    Raises:
+        FileError: an empty name, or a NUL in it.
+    """
+    if not str(path) or "\0" in str(path):
+        raise FileError(f"{shown(path)!r} is no name that a file can have.")
 
 
 @contextmanager
@@ -43,9 +76,10 @@ def written(path: str | Path, also: tuple[type[Exception], ...] = ()) -> Iterato
     ``/dev/stdout``, can't be replaced: it gets the bytes at the end.
 
     Raises:
-        FileError: the folder is missing or not writable, the old file is write-protected, or the
-            disk is full.
+        FileError: no name for a file, the folder is missing or not writable, the old file is
+            write-protected, or the disk is full.
     """
+    check_name(path)
     path = Path(path)
     with sentence(f"{path} can't be written", also=also):
         if path.is_dir():

@@ -7,6 +7,7 @@ seconds are single precision, which is 4 ms off after an hour.
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from symphony.errors import FileError, SongError
-from symphony.files import sentence
+from symphony.files import check_name, sentence, shown
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -24,6 +25,9 @@ MOST_NOTES = 500_000
 LONGEST_SONG = 24 * 3600.0  # seconds
 TICKS_PER_QUARTER = 960
 SHORTEST_NOTE = 0.001  # seconds: a zero-length note still sounds, so it is given this long
+LONGEST_QUARTER = 2**24 - 1  # microseconds: a tempo has three bytes
+LONGEST_WAIT = 2**28 - 1  # ticks between two events: four bytes of seven bits
+MOST_TICKS = 2**31 - 2  # in a file: what readers count in
 GRID = 48  # divisions of a quarter note: holds triplets, sextuplets and 64ths
 
 
@@ -53,18 +57,23 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
 
     label, data = "these bytes", file
     if not isinstance(data, bytes):
-        label = str(os.path.basename(file))  # noqa: PTH119 - pathlib takes ten times as long
+        check_name(file)
+        label = shown(os.path.basename(file))  # noqa: PTH119 - pathlib takes ten times as long
         with sentence(f"{file!s} can't be read"):
             try:
                 # Asking for the limit would set aside 10 MB for every small file. A pipe has no
                 # size, and gives its bytes a few at a time: only there a buffer helps.
-                size = os.stat(file).st_size  # noqa: PTH116
+                found = os.stat(file)  # noqa: PTH116
+                if stat.S_ISDIR(found.st_mode):
+                    raise FileError(f"{shown(file)} is a folder, not a piece.")
+                size = found.st_size
                 with open(file, "rb", buffering=0 if size else -1) as opened:  # noqa: PTH123
                     data = opened.read(min(size or LARGEST_FILE, LARGEST_FILE) + 1)
             except FileNotFoundError:
-                raise FileError(f"There is no file {file!s}.") from None
+                raise FileError(f"There is no file {shown(file)}.") from None
     if len(data) > LARGEST_FILE:
         raise SongError(f"{label} is larger than {LARGEST_FILE / 1e6:.0f} MB: not a piano piece.")
+    data = _unwrapped(data)
     if data[:4] != b"MThd":
         raise SongError(f"{label} is not a MIDI file (it doesn't begin with MThd).")
     if _cut_short(data):
@@ -85,10 +94,10 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         raise SongError(f"{label} counts no ticks to a quarter note: its timing must be broken.")
     if count > MOST_NOTES:
         raise SongError(f"{label} holds {count:,} notes: more than any piano piece has.")
-    columns = [notes.numpy() for notes in tables]
-    note = columns[0]
-    if len(columns) > 1:
-        note = {k: np.concatenate([c[k] for c in columns]) for k in note}
+    parts = [notes.numpy() for notes in tables]
+    note = parts[0]
+    if len(parts) > 1:
+        note = {k: np.concatenate([part[k] for part in parts]) for k in note}
     pedals = [track.pedals.numpy() for track in tracks if len(track.pedals)]
 
     per_quarter = score.ticks_per_quarter
@@ -117,7 +126,8 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     on_beat = np.count_nonzero(off_grid <= GRID) >= 0.9 * len(probe)
     down = np.concatenate([p["time"].astype(np.int64) for p in pedals] or [np.empty(0, np.int64)])
     held = np.concatenate([p["duration"].astype(np.int64) for p in pedals] or [down])
-    found = {
+    pedal = np.array([seconds(down), seconds(down + held)]).T
+    columns = {
         "onset": onset,
         "duration": np.maximum(end - onset, SHORTEST_NOTE),
         "pitch": pitch.astype(np.uint8),
@@ -125,12 +135,12 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         "onset_quarters": start / per_quarter if on_beat else None,
         "duration_quarters": (stop - start) / per_quarter if on_beat else None,
         "tempo": np.array([begun, 60e6 / mspq]).T.copy(),
-        "pedal": np.array([seconds(down), seconds(down + held)]).T.copy(),
+        "pedal": np.minimum(pedal, LONGEST_SONG).copy(),  # a note may ring as long as a song
     }
-    for column in found.values():
+    for column in columns.values():
         if column is not None:
             column.flags.writeable = False
-    return found
+    return columns
 
 
 def pretty_midi_notes(midi: pretty_midi.PrettyMIDI) -> dict[str, Any]:
@@ -180,6 +190,19 @@ def _tempo_map(
     return ticks, begun, mspq
 
 
+def _unwrapped(data: bytes) -> bytes:
+    """MIDI without what symusic doesn't know: a RIFF file around it, a header of a later kind.
+
+    The standard lets a header grow, and readers pass over what they don't know.
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
+        data = data[data.find(b"MThd") :]
+    length = int.from_bytes(data[4:8], "big")
+    if data[:4] == b"MThd" and 6 < length <= len(data) - 8:
+        data = b"MThd\x00\x00\x00\x06" + data[8:14] + data[8 + length :]
+    return data
+
+
 def _cut_short(data: bytes) -> bool:
     """Whether a chunk or a track is missing; symusic would look for it past the end.
 
@@ -204,27 +227,53 @@ def write_notes(
     tempo: np.ndarray,
     pedal: np.ndarray,
 ) -> bytes:
-    """MIDI bytes, one piano track of 960 ticks a quarter; times in seconds."""
+    """MIDI bytes, one piano track of 960 ticks a quarter; times in seconds.
+
+    Raises:
+        SongError: MIDI has no numbers for its times or its tempo.
+    """
     import symusic
 
-    def tick(seconds: np.ndarray) -> np.ndarray:
-        return np.round(quarters_at(tempo, seconds) * TICKS_PER_QUARTER).astype(np.int32)
+    # MIDI holds whole microseconds a quarter: times are counted by the tempo that is read back.
+    micros = np.round(60e6 / tempo[:, 1]).astype(np.int64)
+    if not 1 <= micros.min() <= micros.max() <= LONGEST_QUARTER:
+        raise SongError(
+            f"MIDI's tempi lie between {60e6 / LONGEST_QUARTER:.2f} and 60,000,000 quarters a "
+            f"minute; this song has {tempo[:, 1].min():g} to {tempo[:, 1].max():g}."
+        )
+    end = onset + duration
+    last = max((float(a.max()) for a in (end, pedal, tempo[:, 0]) if a.size), default=0.0)
+    if last > LONGEST_SONG:
+        raise SongError(
+            f"A MIDI file of ours lasts at most {LONGEST_SONG / 3600:.0f} hours, and this song "
+            f"{last / 3600:,.1f}: write a slice of it."
+        )
+    counted = np.column_stack([tempo[:, 0], 60e6 / micros])
 
-    start = tick(onset)
+    def tick(seconds: np.ndarray) -> np.ndarray:
+        return np.round(quarters_at(counted, seconds) * TICKS_PER_QUARTER)
+
+    start, stop, changes = tick(onset), tick(end), tick(tempo[:, 0])
+    down, up = tick(pedal[:, 0]), tick(pedal[:, 1])
+    events = np.sort(np.concatenate([[0.0], start, stop, changes, down, up]))
+    if events[-1] > MOST_TICKS or np.diff(events).max() > LONGEST_WAIT:
+        raise SongError(
+            f"At up to {tempo[:, 1].max():,.0f} quarters a minute this song has more ticks than "
+            f"MIDI can count, which is {LONGEST_WAIT:,} between two events and {MOST_TICKS:,} in "
+            "all: write a slice of it, or give it a slower tempo."
+        )
+    start, stop = start.astype(np.int32), stop.astype(np.int32)
     track = symusic.Track("Piano", program=0)
     track.notes = symusic.Note.from_numpy(
         start,
-        np.maximum(tick(onset + duration) - start, 1),
+        np.maximum(stop - start, 1),
         pitch.astype(np.int8),
         velocity.astype(np.int8),
     )
-    if len(pedal):
-        down = tick(pedal[:, 0])
-        events = [(int(t), 127) for t in down] + [(int(t), 0) for t in tick(pedal[:, 1])]
-        for time, value in sorted(events):
-            track.controls.append(symusic.ControlChange(time, 64, value))
+    for time, value in sorted([(int(t), 127) for t in down] + [(int(t), 0) for t in up]):
+        track.controls.append(symusic.ControlChange(time, 64, value))
     score = symusic.Score(TICKS_PER_QUARTER)
-    for (_, qpm), time in zip(tempo, tick(tempo[:, 0]), strict=True):
-        score.tempos.append(symusic.Tempo(int(time), qpm=float(qpm)))
+    for time, length in zip(changes, micros, strict=True):
+        score.tempos.append(symusic.Tempo(int(time), mspq=int(length)))
     score.tracks.append(track)
     return bytes(score.dumps_midi())

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
 from symphony.errors import RequestError, SongError
-from symphony.files import written
+from symphony.files import shown, written
 from symphony.midi import SHORTEST_NOTE, pretty_midi_notes, quarters_at, read_notes, write_notes
 
 if TYPE_CHECKING:
@@ -51,6 +51,19 @@ def _check(
             raise SongError(
                 f"A {what} lies between {low} and 127; this song has {lowest} to {highest}."
             )
+
+
+def _check_times(tempo: np.ndarray, pedal: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    """Refuse a tempo, a pedal or a beat that no time has."""
+    if not len(tempo) or tempo[0, 0] != 0 or not (np.isfinite(tempo) & (tempo >= 0)).all():
+        raise SongError("A song's tempo starts at 0 s and is finite throughout.")
+    if tempo[:, 1].min() <= 0 or (tempo[1:, 0] < tempo[:-1, 0]).any():
+        raise SongError("A song's tempo changes come in order, each above 0 quarters a minute.")
+    if not (np.isfinite(pedal).all() and (0 <= pedal[:, 0]).all() and (np.diff(pedal) >= 0).all()):
+        raise SongError("The pedal goes down at a finite time from 0 s, and up at a later one.")
+    for name in ("onset_quarters", "duration_quarters"):
+        if name in columns and not np.isfinite(columns[name]).all():
+            raise SongError("A song's quarter notes are finite where its beat is known.")
 
 
 def _steady_tempo() -> np.ndarray:
@@ -113,10 +126,7 @@ class Song:
             if duration.min() < SHORTEST_NOTE:
                 columns["duration"] = np.maximum(duration, SHORTEST_NOTE)
         tempo, pedal = (np.array(a, np.float64).reshape(-1, 2) for a in (self.tempo, self.pedal))
-        if not len(tempo) or tempo[0, 0] != 0 or not (np.isfinite(tempo) & (tempo >= 0)).all():
-            raise SongError("A song's tempo starts at 0 s and is finite throughout.")
-        if tempo[:, 1].min() <= 0 or (tempo[1:, 0] < tempo[:-1, 0]).any():
-            raise SongError("A song's tempo changes come in order, each above 0 quarters a minute.")
+        _check_times(tempo, pedal, columns)
         later = onset[1:] > onset[:-1]
         if not later.all():
             later |= (onset[1:] == onset[:-1]) & (pitch[1:] >= pitch[:-1])
@@ -128,6 +138,8 @@ class Song:
         for name, value in (columns | {"tempo": tempo, "pedal": pedal}).items():
             value.flags.writeable = False
             object.__setattr__(self, name, value)
+        for name in ("name", "source"):
+            object.__setattr__(self, name, shown(getattr(self, name)))
 
     def __len__(self) -> int:
         return len(self.onset)
@@ -306,10 +318,10 @@ class Song:
             SongError: not MIDI, cut short, too large, or without a note.
         """
         # os.path, for pathlib takes a tenth of the time that reading the notes does.
-        source = "" if isinstance(file, bytes) else os.path.basename(file)  # noqa: PTH119
-        stem = os.path.splitext(source)[0]  # noqa: PTH122
+        source = "" if isinstance(file, bytes) else shown(os.path.basename(file))  # noqa: PTH119
+        stem = os.path.splitext(source)[0] if name is None else shown(name)  # noqa: PTH122
         song = object.__new__(cls)  # past the checks: they would take half as long as reading
-        columns = read_notes(file) | {"name": stem if name is None else name, "source": source}
+        columns = read_notes(file) | {"name": stem, "source": source}
         for column, value in (columns | {"abc": None}).items():
             object.__setattr__(song, column, value)
         return song
@@ -318,6 +330,7 @@ class Song:
         """MIDI bytes, written to ``path`` when given; times are kept to about half a ms.
 
         Raises:
+            SongError: longer than a day, or a tempo beyond what MIDI can count.
             FileError: nothing can be written there; an earlier file stays as it was.
         """
         data = write_notes(

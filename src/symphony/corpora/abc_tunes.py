@@ -2,7 +2,8 @@
 
 abc2midi prints its complaints on the C library's standard output and was not written for
 hostile text, so it runs in a worker process: its output is kept, and a tune that crashes or
-stalls it is left out while the worker starts afresh.
+stalls it is left out while the worker starts afresh. A worker that can't read a plain scale is
+itself at fault, and no tune is blamed for it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,23 @@ import re
 import selectors
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from symphony.errors import SongError
+from symphony.errors import FileError, SongError
+from symphony.files import sentence
+from symphony.midi import LONGEST_SONG, MOST_NOTES
 from symphony.song import Song
 
-TIME_LIMIT = 10.0  # seconds a tune; an ordinary one takes a millisecond
+TUNE_LIMIT = 2.0  # seconds of processor time; an ordinary tune takes a millisecond
+FILE_LIMIT = 60.0  # seconds of processor time for the tunes of a file: as many as 10 MB hold
+PATIENCE = 30.0  # seconds by the clock, for a worker on a busy machine
+MEMORY = 4 << 30  # bytes of address space for the worker, libraries and all
 LONGEST_TUNE = 50_000  # characters
+SCALE = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|\n"
 
 
 def split_tunes(text: str) -> list[str]:
@@ -33,8 +41,8 @@ def split_tunes(text: str) -> list[str]:
 
 def title(tune: str) -> str:
     """A tune's first title (``T:``), or its number."""
-    found = re.search(r"(?m)^T:\s*(.+?)\s*$", tune) or re.search(r"(?m)^(X:\s*\d+)", tune)
-    return found.group(1) if found else "untitled"
+    found = re.search(r"(?m)^T:[ \t]*(\S.*)$", tune) or re.search(r"(?m)^(X:\s*\d+)", tune)
+    return found.group(1).strip() if found else "untitled"
 
 
 def read_abc(tune: str) -> Song:
@@ -42,55 +50,99 @@ def read_abc(tune: str) -> Song:
 
     Raises:
         SongError: abc2midi found an error in it, or no note.
+        FileError: the reader itself can't be run.
     """
     (song,) = parse_tunes([tune])
     if isinstance(song, str):
-        raise SongError(f"The tune {title(tune)!r} can't be read: {song}.")
+        raise SongError(f"The tune {title(tune)[:200]!r} can't be read: {song}.")
     return song
+
+
+def parse_tunes(tunes: Iterable[str]) -> Iterator[Song | str]:
+    """Each tune as a song, or the reason it was left out, in order.
+
+    Raises:
+        FileError: the reader itself can't be run.
+    """
+    with AbcReader() as reader:
+        for tune in tunes:
+            yield reader.read(tune)
+
+
+class AbcReader:
+    """Reads tunes, in a worker that is started for the first one and again after a crash.
+
+    Attributes:
+        seconds: processor time that tunes took so far; a stalled one counts as its limit.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._worker: _Worker | None = None
+
+    def __enter__(self) -> AbcReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def read(self, tune: str) -> Song | str:
+        """A tune as a song, or the reason why not.
+
+        Raises:
+            FileError: the reader itself can't be run.
+        """
+        if len(tune) > LONGEST_TUNE:
+            return f"it is longer than {LONGEST_TUNE:,} characters"
+        if self._worker is None:
+            self._worker = _Worker()
+        answer = self._worker.ask(_plain(tune))
+        if answer is None:  # the worker is gone: the next tune starts another
+            self.__exit__()
+            self.seconds += TUNE_LIMIT
+            return "it crashes or stalls the ABC reader"
+        self.seconds += answer["seconds"]
+        try:
+            with np.errstate(all="ignore"):
+                return _song(tune, answer)
+        except SongError as error:
+            return str(error).rstrip(".")
 
 
 def _plain(tune: str) -> str:
     """A tune without what abc2midi stumbles over and no note needs: rhythm names, bowing."""
     lines = [line for line in tune.split("\n") if not line.startswith("R:")]
     return "\n".join(
-        line if re.match(r"[A-Za-z]:", line) else re.sub(r"[uv](?=[(\"'.,~_=^A-Ga-g])", "", line)
+        line if re.match(r"[A-Za-z]:|%", line) else re.sub(r"[uv](?=[(\"'.,~_=^A-Ga-g])", "", line)
         for line in lines
     )
 
 
-def parse_tunes(tunes: Sequence[str]) -> Iterator[Song | str]:
-    """Each tune as a song, or the reason it was left out, in order."""
-    done = 0
-    while done < len(tunes):
-        with _Worker() as worker:
-            for tune in tunes[done:]:
-                done += 1
-                if len(tune) > LONGEST_TUNE:
-                    yield f"it is longer than {LONGEST_TUNE:,} characters"
-                    continue
-                answer = worker.ask(_plain(tune))
-                yield _song(tune, answer)
-                if answer is None:  # the worker is gone: start another for the rest
-                    break
+def _song(tune: str, answer: dict[str, Any]) -> Song:
+    """The worker's answer as a song.
 
-
-def _song(tune: str, answer: dict[str, Any] | None) -> Song | str:
-    if answer is None:
-        return "it crashes or stalls the ABC reader"
+    Raises:
+        SongError: why it is none.
+    """
     if answer["error"]:
-        return str(answer["error"])
+        raise SongError(str(answer["error"]))
     notes = np.array(answer["notes"], dtype=np.float64).reshape(-1, 4)
     if not len(notes):
-        return "it holds no notes"
+        raise SongError("it holds no notes")
     # abc2midi begins each note a tick late and ends it on time: a trick for old synthesizers.
     ticks, start = answer["ticks"], np.maximum(notes[:, 0] - 1, 0)
     duration = notes[:, 0] + notes[:, 1] - start
     tempo = np.array(answer["tempo"], dtype=np.float64).reshape(-1, 2)
     tempo = tempo if len(tempo) else np.array([[0.0, 120.0]])
     onset = _seconds(tempo, start / ticks)
+    end = _seconds(tempo, (start + duration) / ticks)
+    if not end.max() <= LONGEST_SONG:
+        raise SongError("it lasts more than a day")
     return Song(
         onset=onset,
-        duration=_seconds(tempo, (start + duration) / ticks) - onset,
+        duration=end - onset,
         pitch=notes[:, 2],
         velocity=np.clip(notes[:, 3], 1, 127),
         onset_quarters=start / ticks,
@@ -108,76 +160,157 @@ def _seconds(tempo: np.ndarray, quarters: np.ndarray) -> np.ndarray:
 
 
 class _Worker:
-    """A process that answers one JSON line for each JSON line."""
+    """A process that answers one JSON line for each JSON line.
 
-    def __enter__(self) -> _Worker:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "symphony.corpora.abc_tunes"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+    Raises:
+        FileError: it can't be started, or can't read a plain scale.
+    """
+
+    def __init__(self) -> None:
+        with sentence("The ABC reader can't be started"):
+            # symusic writes each tune to TMPDIR, and doesn't look elsewhere where that is missing
+            settings = {"TMPDIR": tempfile.gettempdir(), "OPENBLAS_NUM_THREADS": "1"}
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "symphony.corpora.abc_tunes"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | settings,
+            )
         self.kept = b""
-        return self
+        try:
+            begun = self._answer()
+        except BaseException:  # Ctrl-C while it starts
+            self.close()
+            raise
+        if begun is None:
+            self.close()
+            raise FileError(
+                "The ABC reader can't be started: its process ended with exit code "
+                f"{self.process.returncode}."
+            )
+        self._check(begun)
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End the process."""
         self.process.kill()
         self.process.communicate()
 
     def ask(self, tune: str) -> dict[str, Any] | None:
-        """The worker's answer, or None when it died or took too long."""
+        """The worker's answer, or None when it died or took too long.
+
+        Raises:
+            FileError: it is the reader that fails, not the tune.
+        """
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(tune).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             return None
+        answer = self._answer()
+        if answer is not None:
+            self._check(answer)
+        return answer
+
+    def _answer(self) -> dict[str, Any] | None:
+        assert self.process.stdout is not None
         with selectors.DefaultSelector() as waiting:
             waiting.register(self.process.stdout, selectors.EVENT_READ)
             while b"\n" not in self.kept:
-                if not waiting.select(TIME_LIMIT):
+                if not waiting.select(PATIENCE):
                     return None
                 more = os.read(self.process.stdout.fileno(), 1 << 20)
                 if not more:
                     return None
                 self.kept += more
         line, self.kept = self.kept.split(b"\n", 1)
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _check(self, answer: dict[str, Any]) -> None:
+        if answer["broken"]:
+            self.close()
+            raise FileError(f"The ABC reader can't read even a plain scale: {answer['broken']}.")
 
 
 def _work() -> None:
     """The worker: abc2midi's own words go to a file, answers to the real output."""
     import ctypes
-    import tempfile
-
-    import symusic
+    import time
 
     answers = os.fdopen(os.dup(1), "w")
     libc = ctypes.CDLL(None)
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 1)
+        _limit_memory()
+        print(json.dumps({"broken": _broken()}), file=answers, flush=True)
         for line in sys.stdin:
-            tune = json.loads(line)
             os.ftruncate(1, 0)
             os.lseek(1, 0, os.SEEK_SET)
-            answer: dict[str, Any] = {"notes": [], "tempo": [], "ticks": 480, "error": ""}
-            try:
-                score = symusic.Score.from_abc(tune)
-                melody = score.tracks[0].notes.numpy() if len(score.tracks) else {}
-                answer["notes"] = np.column_stack(list(melody.values())).tolist() if melody else []
-                seconds = score.to("second").tempos
-                answer["tempo"] = [[float(t.time), float(t.qpm)] for t in seconds]
-                answer["ticks"] = score.ticks_per_quarter
-            except Exception as error:
-                answer["error"] = f"abc2midi wrote no notes ({type(error).__name__})"
+            begun = time.process_time()
+            _limit_time(TUNE_LIMIT)
+            answer = _notes(json.loads(line))
+            _limit_time(0)
             libc.fflush(None)
             os.lseek(1, 0, os.SEEK_SET)
             printed = os.read(1, 1 << 16).decode(errors="replace")
             complaint = re.search(r"(?m)^Error.*$", printed)
             if complaint:
                 answer["error"] = complaint.group(0).strip()
+            answer["seconds"] = time.process_time() - begun
             print(json.dumps(answer), file=answers, flush=True)
+
+
+def _notes(tune: str) -> dict[str, Any]:
+    """What abc2midi makes of a tune, or the error it makes."""
+    import symusic
+
+    answer: dict[str, Any] = {"notes": [], "tempo": [], "ticks": 480, "error": "", "broken": ""}
+    try:
+        score = symusic.Score.from_abc(tune)
+        melody = score.tracks[0].notes.numpy() if len(score.tracks) else {}
+        if melody and len(melody["time"]) > MOST_NOTES:
+            return answer | {"error": f"it holds more than {MOST_NOTES:,} notes"}
+        answer["notes"] = np.column_stack(list(melody.values())).tolist() if melody else []
+        seconds = score.to("second").tempos
+        answer["tempo"] = [[float(t.time), float(t.qpm)] for t in seconds]
+        answer["ticks"] = score.ticks_per_quarter
+    except Exception as error:
+        answer["error"] = f"abc2midi wrote no notes ({type(error).__name__})"
+        answer["broken"] = _broken()
+    return answer
+
+
+def _broken() -> str:
+    """Why not even a scale can be read, as where there is no room for abc2midi's file."""
+    try:
+        import symusic
+
+        count = len(symusic.Score.from_abc(SCALE).tracks[0].notes)
+        return "" if count == 4 else f"it finds {count} of its 4 notes"
+    except Exception as error:
+        return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _limit_memory() -> None:
+    """Let an allocation fail rather than take the machine's memory; Unix only."""
+    try:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    except (ImportError, ValueError, OSError):
+        pass
+
+
+def _limit_time(seconds: float) -> None:
+    """End this process after so much more processor time; 0 for never. Unix only."""
+    import signal
+
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 if __name__ == "__main__":

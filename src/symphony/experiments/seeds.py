@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm.auto import tqdm
 
 from symphony.errors import RequestError
@@ -35,8 +34,6 @@ def train_once(
     """
     if not (folder / CARD).is_file():
         train(recipe, folder, device=device, resume=resume and (folder / STATE).is_file())
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.barrier()  # the first process may still be writing the card
     trained = load(folder)
     if trained.card.recipe_hash != recipe.hash:
         raise RequestError(f"The run in {folder} follows another recipe: give another folder.")

@@ -121,7 +121,9 @@ def train(
         if run.begin(data) and progress:
             print(f"An earlier run in {run.folder} is kept beside it, in its folder 'earlier'.")
     fabric.barrier()  # the first process may still be writing the file
-    return loop.train(learner, run.data(), run, fabric, resume=resume, progress=progress)
+    card = loop.train(learner, run.data(), run, fabric, resume=resume, progress=progress)
+    fabric.barrier()  # whoever returns may read the card
+    return card
 
 
 def shipped() -> tuple[str, ...]:

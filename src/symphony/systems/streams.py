@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from symphony.codecs import ConditionRows, EventCodec, NoteOffConstraint
-from symphony.errors import RequestError
+from symphony.errors import RequestError, SongError
 from symphony.systems.sampling import SamplingControls, StepModel, generate
 from symphony.training.data import Data, encode_splits
 from symphony.training.fields import count, positive
@@ -63,13 +63,6 @@ def encode_songs(songs: Iterable[Song], codec: EventCodec) -> Int16[np.ndarray, 
     bos = np.array([codec.bos], np.int16)
     ended = (np.concatenate([codec.encode(song), bos]) for song in songs if len(song))
     return np.concatenate([bos, *ended])
-
-
-def encode_streams(recipe: SymbolRecipe, corpus: Corpus) -> Data:
-    """A stream a split, as ``symbols``."""
-    return encode_splits(
-        corpus, recipe.subset, lambda songs: {"symbols": encode_songs(songs, recipe.codec)}
-    )
 
 
 def draw_windows(
@@ -145,8 +138,9 @@ class StreamSystem:
     controls: ClassVar[type] = SamplingControls
 
     def encode(self, corpus: Corpus) -> Data:
-        """A stream of symbols a split."""
-        return encode_streams(self.recipe, corpus)
+        """A stream a split, as ``symbols``."""
+        r = self.recipe
+        return encode_splits(corpus, r.subset, lambda s: {"symbols": encode_songs(s, r.codec)})
 
     def optimizers(self, nets: Nets) -> Optimizers:
         """Adam."""
@@ -176,20 +170,17 @@ class StreamSystem:
 
     def check(self, nets: Nets, data: Data) -> float:
         """The loss of some unseen symbols, on the CPU."""
-        return self.loss(
-            Nets({"network": nets["network"].cpu()}),
-            data.arrays["test"]["symbols"][:CHECKED_SYMBOLS],
-        )
+        return self.loss(nets.cpu(), data.arrays["test"]["symbols"][:CHECKED_SYMBOLS])
 
     def report(self, nets: Nets, data: Data) -> dict[str, float]:
         """Nats and bits of the validation and test splits, whole."""
         metrics: dict[str, float] = {}
         for split in ("validation", "test"):
             stream = data.arrays[split]["symbols"]
-            nats, notes = self.loss(nets, stream), int((np.asarray(stream) < 128).sum())
+            nats, notes = self.loss(nets, stream), max(int((np.asarray(stream) < 128).sum()), 1)
+            bits = {"event": nats / BITS, "note": nats / BITS * (len(stream) - 1) / notes}
             metrics[f"{split}_nats"] = nats
-            metrics[f"{split}_bits_per_event"] = nats / BITS
-            metrics[f"{split}_bits_per_note"] = nats / BITS * (len(stream) - 1) / max(notes, 1)
+            metrics |= {f"{split}_bits_per_{what}": value for what, value in bits.items()}
         return metrics | {"checked": self.check(nets, data)}
 
     def compose(self, trained: Trained, request: Request) -> list[Song]:
@@ -211,17 +202,12 @@ def compose_events(
     codec, seconds, how = recipe.codec, request.seconds, request.controls
     constraint = NoteOffConstraint(codec, request.batch, seconds)
     most = int(400 * seconds) + 4096  # events; the busiest real music has 150 a second
-    tokens = generate(
-        model,
-        most,
-        batch=request.batch,
-        seed=request.seed,
-        temperature=how.temperature,
-        top_p=how.top_p,
-        greedy=how.greedy,
-        processor=constraint,
-        condition=None if plan is None else lambda: plan(constraint.elapsed),
-    )
+    sampling: dict[str, Any] = {
+        name: getattr(how, name) for name in ("temperature", "top_p", "greedy")
+    }
+    sampling |= {"batch": request.batch, "seed": request.seed, "processor": constraint}
+    condition = None if plan is None else lambda: plan(constraint.elapsed)
+    tokens = generate(model, most, processor=constraint, condition=condition, **sampling)
     lasted = constraint.elapsed.min()
     if lasted < seconds:
         raise RequestError(
@@ -233,6 +219,9 @@ def compose_events(
         ends = np.searchsorted(np.cumsum(clock[row]), seconds)  # the same in any batch
         title = f"{recipe.name}, {'greedy' if how.greedy else f'seed {request.seed}'}"
         title += f" ({i + 1})" if request.batch > 1 else ""
-        song = codec.decode(row[: ends + 1]).slice(0.0, seconds)
+        try:
+            song = codec.decode(row[: ends + 1]).slice(0.0, seconds)
+        except SongError:
+            raise RequestError(f"{title}: nothing sounds. Take another seed.") from None
         songs.append(song.named(title, source=recipe.name))
     return songs

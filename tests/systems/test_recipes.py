@@ -1,0 +1,174 @@
+"""Recipes as data: every range refused in a sentence, hashes that hold, sizes that exist."""
+
+import dataclasses
+import json
+from dataclasses import replace
+
+import pytest
+from running import python
+
+from symphony.codecs import EventCodec, RollCodec
+from symphony.errors import RequestError
+from symphony.systems import names, recipe, system
+from symphony.systems.char_rnn.network import CharLSTMConfig
+from symphony.systems.iwgan.network import WGANConfig
+from symphony.typed import from_json
+
+EVERY = [(name, size) for name in names() for size in ("tiny", "small", "full")]
+ONE_A_ROOM = ("ngram-2", "char-rnn", "conditional-char-rnn", "rnn-gan", "iwgan", "dcrnn", "pix2pix")
+
+
+def ranges(name):
+    """Fields with a range, and values just outside it."""
+    for each in dataclasses.fields(recipe(name, "tiny")):
+        if "range" in each.metadata:
+            low, high, above = each.metadata["range"]
+            whole = isinstance(low, int) and each.type.startswith("int")
+            yield each.name, low if above else low - (1 if whole else 0.001)
+            if high < 1e300:
+                yield each.name, high + 1
+            if not whole:
+                yield from ((each.name, float(word)) for word in ("nan", "inf", "-inf"))
+
+
+OUTSIDE = [(name, field, value) for name in ONE_A_ROOM for field, value in ranges(name)]
+
+
+@pytest.mark.parametrize(("name", "field", "value"), OUTSIDE)
+def test_a_value_outside_its_range_is_refused_with_its_field(name, field, value):
+    with pytest.raises(RequestError, match=rf"{field} is a finite number (from|above) .*, not"):
+        replace(recipe(name, "tiny"), **{field: value})
+
+
+def test_every_number_of_a_recipe_has_a_range():
+    for name in ONE_A_ROOM:
+        for each in dataclasses.fields(recipe(name, "tiny")):
+            if each.type in ("int", "float", "int | None", "float | None"):
+                assert "range" in each.metadata, (name, each.name)
+    fields = {field for _, field, _ in OUTSIDE}
+    assert {"steps", "batch", "subset", "evaluate_every", "seed", "window", "lr", "clip",
+            "validation_symbols", "order", "generator_lr", "discriminator_lr", "ema_decay",
+            "eval_samples", "kept_samples", "critic_steps", "gp_weight", "r1_weight",
+            "replay_batches", "label_flip", "label_smoothing", "adversarial_weight",
+            "l1_weight"} <= fields  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("char-rnn", {"steps": "many"}, "steps is 'many', not int"),
+        ("char-rnn", {"window": 8.0}, r"window is '8\.0', not int"),
+        ("char-rnn", {"batch": True}, "batch is 'True', not int"),
+        ("char-rnn", {"lr": None}, "lr is 'None', not a number"),
+        ("char-rnn", {"lr": 10**400}, "lr is"),
+        ("char-rnn", {"keep": "worst"}, "keep is 'worst', not 'best' or 'last'"),
+        ("char-rnn", {"transpose": ()}, "With no transposition at all"),
+        ("char-rnn", {"transpose": (0.5,)}, r"transpose is '0\.5', not int"),
+        ("char-rnn", {"transpose": 3}, "transpose is '3', not a list"),
+        ("char-rnn", {"network": WGANConfig()}, "can't be followed: network is .*WGANConfig"),
+        ("char-rnn", {"codec": RollCodec()}, "can't be followed: codec is .*RollCodec"),
+        ("char-rnn", {"codec": "events"}, "can't be followed: codec is .*'events'"),
+        ("char-rnn", {"network": {"num_layers": 1}}, "can't be followed: network is"),
+        ("conditional-char-rnn", {"condition": 32}, "can't be followed: condition is .*32"),
+        ("conditional-char-rnn", {"network": CharLSTMConfig()}, "network is .*CharLSTMConfig"),
+        ("ngram-2", {"order": 9}, "order is a finite number from -1 to 8, not 9"),
+        ("iwgan", {"loss": "least squares"}, "loss is 'least squares', not 'wasserstein' or"),
+        ("iwgan", {"discriminator_optimizer": "lion"}, "discriminator_optimizer is 'lion'"),
+        ("iwgan", {"spectral_norm": 1}, "spectral_norm is '1', not bool"),
+        ("iwgan", {"to_c": "yes"}, "to_c is 'yes', not bool"),
+        ("iwgan", {"betas": (0.5, 1.0)}, "betas are shares below 1"),
+        ("iwgan", {"betas": (0.5,)}, "betas is .*, not 2 values"),
+        ("iwgan", {"betas": (float("nan"), 0.5)}, "betas are shares below 1"),
+        ("iwgan", {"kept_samples": 9}, "Of 8 samples 9 can't be kept"),
+        ("iwgan", {"transpose": ()}, "With no transposition at all"),
+        ("iwgan", {"codec": EventCodec()}, "codec is .*EventCodec"),
+        ("pix2pix", {"drop": (0.6, 0.2)}, "drop is a smaller and a larger share below 1"),
+        ("pix2pix", {"drop": (0.2, 1.0)}, "drop is a smaller and a larger share below 1"),
+        ("pix2pix", {"drop": (-0.1, 0.2)}, "drop is a smaller and a larger share below 1"),
+        ("pix2pix", {"adversarial_weight": 0.0, "l1_weight": 0.0}, "nothing is learned"),
+    ],
+)
+def test_what_no_run_could_follow_is_refused_with_its_reason(name, change, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        replace(recipe(name, "tiny"), **change)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("char-rnn", {"subset": None, "validation_symbols": None, "lr": 1, "seed": 2**31 - 1}),
+        ("ngram-2", {"order": -1}),
+        ("iwgan", {"gp_weight": 0.0, "r1_weight": 3, "ema_decay": 0.0}),
+        ("rnn-gan", {"replay_batches": 0, "label_flip": 0.999}),
+        ("pix2pix", {"drop": (0.0, 0.0), "l1_weight": 0.0}),
+    ],
+)
+def test_what_lies_at_the_edge_of_a_range_is_taken(name, change):
+    made = replace(recipe(name, "tiny"), **change)
+    assert all(getattr(made, field) == value for field, value in change.items())
+
+
+@pytest.mark.parametrize(("name", "size"), EVERY)
+def test_every_name_comes_in_every_size_and_can_be_built(name, size):
+    made = recipe(name, size)
+    assert (made.name, made.size) == (name, size)
+    assert system(made).recipe is made
+
+
+@pytest.mark.parametrize(("name", "size"), EVERY)
+def test_a_recipe_survives_json_and_keeps_its_hash(name, size):
+    made = recipe(name, size)
+    back = from_json(type(made), json.loads(json.dumps(made.to_dict())), "recipe")
+    assert back == made
+    assert back.hash == made.hash
+
+
+def test_no_two_recipes_have_one_hash():
+    hashes = {recipe(name, size).hash for name, size in EVERY}
+    assert len(hashes) == len(EVERY)
+    assert replace(recipe("char-rnn"), clip=2.0).hash not in hashes
+
+
+def test_a_hash_is_the_same_in_any_process():
+    code = "from symphony.systems import names, recipe; print(*(recipe(n).hash for n in names()))"
+    assert python(code).split() == [recipe(name).hash for name in names()]
+
+
+def test_names_are_unknown_with_a_suggestion():
+    with pytest.raises(RequestError, match=r"no recipe 'charrnn'\. Did you mean char-rnn\?"):
+        recipe("charrnn")
+    with pytest.raises(RequestError, match=r"no recipe 'xxxxxxxx'\. There are: uniform, unigram"):
+        recipe("xxxxxxxx")
+    with pytest.raises(RequestError, match="in the sizes tiny, small, full, not 'huge'"):
+        recipe("char-rnn", "huge")
+
+
+@pytest.mark.parametrize("name", [n for n in names() if n.startswith("char-rnn")])
+def test_the_sizes_of_char_rnns_are_what_the_book_says(name):
+    small, full = recipe(name, "small").network, recipe(name, "full").network
+    assert (small.num_layers, small.hidden_size) == (2, 256)
+    assert (full.num_layers, full.hidden_size) == (3, 512)
+
+
+def test_overfitting_is_left_free_to_happen():
+    chosen = recipe("char-rnn-overfit")
+    assert (chosen.subset, chosen.keep, chosen.transpose) == (32, "last", (0,))
+    assert chosen.network.dropout == 0
+    assert chosen.snapshots[-1] == chosen.steps
+
+
+def test_the_reports_own_settings():
+    plain, told = recipe("char-rnn-reported", "full"), recipe("conditional-char-rnn-reported")
+    assert (plain.window, plain.lr, plain.keep, plain.network.embedding_dim) == (
+        64, 1e-4, "last", 500
+    )  # fmt: skip
+    assert told.condition.density == "share"
+    assert told.network.condition_dropout == 0
+
+
+def test_the_sizes_of_gans_are_the_originals_where_full():
+    assert recipe("rnn-gan", "full").network.hidden_size == 512
+    assert recipe("rnn-gan", "full").discriminator_optimizer == "sgd"
+    assert recipe("iwgan", "full").critic_steps == 5
+    assert recipe("dcrnn", "full").network.repeat == 3
+    assert recipe("pix2pix", "full").network.channels == 64
