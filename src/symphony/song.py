@@ -59,7 +59,7 @@ def _check_times(tempo: np.ndarray, pedal: np.ndarray, columns: dict[str, np.nda
         raise SongError("A song's tempo starts at 0 s and is finite throughout.")
     if tempo[:, 1].min() <= 0 or (tempo[1:, 0] < tempo[:-1, 0]).any():
         raise SongError("A song's tempo changes come in order, each above 0 quarters a minute.")
-    if not (np.isfinite(pedal).all() and (0 <= pedal[:, 0]).all() and (np.diff(pedal) >= 0).all()):
+    if not (np.isfinite(pedal).all() and (pedal[:, 0] >= 0).all() and (np.diff(pedal) >= 0).all()):
         raise SongError("The pedal goes down at a finite time from 0 s, and up at a later one.")
     for name in ("onset_quarters", "duration_quarters"):
         if name in columns and not np.isfinite(columns[name]).all():

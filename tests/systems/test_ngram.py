@@ -54,7 +54,7 @@ def test_distributions_sum_to_one_and_agree_with_the_likelihood(symbols, order):
 
 
 @settings(max_examples=25)
-@given(st.lists(st.integers(0, 4), min_size=2, max_size=40), st.integers(-1, 5))
+@given(st.lists(st.integers(0, 4), min_size=8, max_size=40), st.integers(-1, 5))
 def test_a_table_comes_back_from_its_weights_file(tmp_path_factory, symbols, order):
     path = tmp_path_factory.mktemp("table") / "weights.safetensors"
     stream = np.array(symbols)
@@ -73,6 +73,14 @@ def test_a_long_context_recalls_what_it_counted():
     assert drawn.shape == (2, 60)
     assert drawn.max() < 5
     assert np.array_equal(drawn, generate(table, 60, batch=2, seed=1))
+
+
+@pytest.mark.parametrize("length", [2, 4, 6])
+def test_music_shorter_than_the_context_is_counted_and_measured_as_far_as_it_goes(length):
+    short = STREAM[:length]
+    table = NGramTable(3, 8).fit(short)
+    assert table.distribution(np.array([0, 1])).sum() == pytest.approx(1)
+    assert NGramTable(3, 8).fit(STREAM).losses(short).shape == (length - 1,)
 
 
 def test_stepping_gives_the_logarithms_of_its_distributions():
@@ -169,7 +177,7 @@ def test_a_trained_table_is_the_counted_one(name, runs, tmp_path):
     trained.compose(2.0)
 
 
-def test_only_so_many_symbols_are_counted(runs, monkeypatch):
+def test_only_so_many_symbols_are_counted(runs):
     data = runs.data("ngram-2")
     stream = data.train["symbols"]
     longer = np.concatenate([stream, np.full(1_000_000, 5, np.int16)])

@@ -1,9 +1,9 @@
 """ABC notation to songs, through the abc2midi that symusic carries.
 
-abc2midi prints its complaints on the C library's standard output and was not written for
-hostile text, so it runs in a worker process: its output is kept, and a tune that crashes or
-stalls it is left out while the worker starts afresh. A worker that can't read a plain scale is
-itself at fault, and no tune is blamed for it.
+abc2midi prints its complaints on standard output and was not written for hostile text, so it runs
+below a worker process: its output is kept, its time and memory are bounded, and a tune that
+crashes or stalls it is left out. A reader that can't read a plain scale is itself at fault, and no
+tune is blamed for it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import json
 import os
 import re
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,17 +27,22 @@ from symphony.files import sentence
 from symphony.midi import LONGEST_SONG, MOST_NOTES
 from symphony.song import Song
 
-TUNE_LIMIT = 2.0  # seconds of processor time; an ordinary tune takes a millisecond
+TUNE_LIMIT = 2  # seconds of processor time; an ordinary tune takes a millisecond
 FILE_LIMIT = 60.0  # seconds of processor time for the tunes of a file: as many as 10 MB hold
 PATIENCE = 30.0  # seconds by the clock, for a worker on a busy machine
-MEMORY = 4 << 30  # bytes of address space for the worker, libraries and all
+MEMORY = 1 << 30  # bytes of address space; the worker needs a sixth of it
+LARGEST_OUTPUT = 100_000_000  # bytes of MIDI, or of complaints
 LONGEST_TUNE = 50_000  # characters
 SCALE = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|\n"
 
 
 def split_tunes(text: str) -> list[str]:
-    """The tunes of an ABC file: each begins with its number, ``X:``."""
-    parts = re.split(r"(?m)^(?=X:)", text.replace("\r\n", "\n").replace("\r", "\n"))
+    """The tunes of an ABC file: each begins with its number, ``X:``.
+
+    A byte-order mark may stand before any of them, for collections are often put together.
+    """
+    text = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
+    parts = re.split(r"(?m)^(?=X:)", text)
     return [part.strip() + "\n" for part in parts if part.startswith("X:")]
 
 
@@ -84,6 +91,10 @@ class AbcReader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker; another tune would start another."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
@@ -100,7 +111,7 @@ class AbcReader:
             self._worker = _Worker()
         answer = self._worker.ask(_plain(tune))
         if answer is None:  # the worker is gone: the next tune starts another
-            self.__exit__()
+            self.close()
             self.seconds += TUNE_LIMIT
             return "it crashes or stalls the ABC reader"
         self.seconds += answer["seconds"]
@@ -167,17 +178,19 @@ class _Worker:
     """
 
     def __init__(self) -> None:
+        self.kept = b""
         with sentence("The ABC reader can't be started"):
-            # symusic writes each tune to TMPDIR, and doesn't look elsewhere where that is missing
-            settings = {"TMPDIR": tempfile.gettempdir(), "OPENBLAS_NUM_THREADS": "1"}
+            # symusic numbers its files alike in every process: two with one folder would read
+            # each other's tunes.
+            self.folder = tempfile.TemporaryDirectory(prefix="symphony-abc-")
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "symphony.corpora.abc_tunes"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | settings,
+                env=os.environ | {"TMPDIR": self.folder.name, "OPENBLAS_NUM_THREADS": "1"},
+                start_new_session=True,
             )
-        self.kept = b""
         try:
             begun = self._answer()
         except BaseException:  # Ctrl-C while it starts
@@ -192,9 +205,13 @@ class _Worker:
         self._check(begun)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and abc2midi with it."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.communicate()
+        self.folder.cleanup()
 
     def ask(self, tune: str) -> dict[str, Any] | None:
         """The worker's answer, or None when it died or took too long.
@@ -236,29 +253,22 @@ class _Worker:
 
 def _work() -> None:
     """The worker: abc2midi's own words go to a file, answers to the real output."""
-    import ctypes
-    import time
-
     answers = os.fdopen(os.dup(1), "w")
-    libc = ctypes.CDLL(None)
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 1)
-        _limit_memory()
+        _set_limits()
         print(json.dumps({"broken": _broken()}), file=answers, flush=True)
         for line in sys.stdin:
             os.ftruncate(1, 0)
             os.lseek(1, 0, os.SEEK_SET)
-            begun = time.process_time()
-            _limit_time(TUNE_LIMIT)
+            begun = _processor_time()
             answer = _notes(json.loads(line))
-            _limit_time(0)
-            libc.fflush(None)
+            answer["seconds"] = _processor_time() - begun
             os.lseek(1, 0, os.SEEK_SET)
             printed = os.read(1, 1 << 16).decode(errors="replace")
             complaint = re.search(r"(?m)^Error.*$", printed)
             if complaint:
                 answer["error"] = complaint.group(0).strip()
-            answer["seconds"] = time.process_time() - begun
             print(json.dumps(answer), file=answers, flush=True)
 
 
@@ -267,6 +277,7 @@ def _notes(tune: str) -> dict[str, Any]:
     import symusic
 
     answer: dict[str, Any] = {"notes": [], "tempo": [], "ticks": 480, "error": "", "broken": ""}
+    begun = _processor_time()
     try:
         score = symusic.Score.from_abc(tune)
         melody = score.tracks[0].notes.numpy() if len(score.tracks) else {}
@@ -278,6 +289,8 @@ def _notes(tune: str) -> dict[str, Any]:
         answer["ticks"] = score.ticks_per_quarter
     except Exception as error:
         answer["error"] = f"abc2midi wrote no notes ({type(error).__name__})"
+        if _processor_time() - begun > 0.9 * TUNE_LIMIT:
+            answer["error"] = f"it takes longer than {TUNE_LIMIT} s to read"
         answer["broken"] = _broken()
     return answer
 
@@ -293,24 +306,27 @@ def _broken() -> str:
         return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _limit_memory() -> None:
-    """Let an allocation fail rather than take the machine's memory; Unix only."""
+def _processor_time() -> float:
+    """Seconds of this process and of all that it waited for."""
+    return sum(os.times()[:4])
+
+
+def _set_limits() -> None:
+    """Bounds for each process that this one starts, itself included; Unix only."""
     try:
         import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
-    except (ImportError, ValueError, OSError):
-        pass
-
-
-def _limit_time(seconds: float) -> None:
-    """End this process after so much more processor time; 0 for never. Unix only."""
-    import signal
-
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)
+    except ImportError:
+        return
+    # A process that has used its time gets SIGXCPU. abc2midi ends of it; here it means nothing.
+    signal.signal(signal.SIGXCPU, lambda *_: None)
+    for what, most in (
+        (resource.RLIMIT_CPU, TUNE_LIMIT),
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, LARGEST_OUTPUT),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):  # a lower limit is set already
+            resource.setrlimit(what, (most, resource.getrlimit(what)[1]))
 
 
 if __name__ == "__main__":

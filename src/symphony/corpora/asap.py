@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from symphony.corpora.download import fetch_files
-from symphony.corpora.source import Entries, Entry, Source
+from symphony.corpora.source import Entries, Entry, Skipped, Source
 from symphony.errors import SymphonyError
 from symphony.files import sentence
 from symphony.song import Song
@@ -42,7 +42,7 @@ def read() -> Entries:
         try:
             song = Song.from_midi(folder / file_name)
         except SymphonyError as error:
-            yield file_name, str(error)
+            yield Skipped.of(file_name, error)
             continue
         name = file_name.removesuffix(".mid")
         yield Entry(song.named(name, source=SOURCE.name), piece=row["folder"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from symphony.corpora.files import read_files
-from symphony.corpora.source import Entries, Source
+from symphony.corpora.source import Entries, Skipped, Source
 
 SOURCE = Source(
     name="folk",
@@ -26,7 +26,7 @@ def read() -> Entries:
     base = Path(corpus.__file__).parent
     files = [p for name in COLLECTIONS for p in sorted((base / name).glob("*.abc"))]
     for entry in read_files(files, base):
-        if isinstance(entry, tuple):
+        if isinstance(entry, Skipped):
             yield entry
         else:
             yield replace(entry, song=entry.song.named(entry.song.name, source=SOURCE.name))

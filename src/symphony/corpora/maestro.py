@@ -7,7 +7,7 @@ import io
 import zipfile
 
 from symphony.corpora.download import fetch
-from symphony.corpora.source import Entries, Entry, Source
+from symphony.corpora.source import Entries, Entry, Skipped, Source
 from symphony.errors import FileError, SymphonyError
 from symphony.song import Song
 
@@ -37,7 +37,7 @@ def read() -> Entries:
             try:
                 song = Song.from_midi(packed.read(top + row["midi_filename"]), name=name)
             except SymphonyError as error:
-                yield row["midi_filename"], str(error)
+                yield Skipped.of(row["midi_filename"], error)
                 continue
             yield Entry(
                 song.named(name, source=SOURCE.name),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from symphony.errors import SongError, SymphonyError
+from symphony.files import shown
 from symphony.song import Song
 
 
@@ -16,7 +19,8 @@ class Source:
         name: what ``load_corpus`` calls it.
         title: the same for people.
         description: one sentence.
-        url: where it is published; for a downloaded source, the archive itself.
+        url: where it is published; for a downloaded source, the archive itself; for a folder, its
+            absolute path.
         sha256: of the archive, or of the manifest of the files taken from it (see
             :mod:`symphony.corpora.download`); empty where nothing is downloaded.
         size: bytes to download; 0 where nothing is.
@@ -55,5 +59,24 @@ class Entry:
     split: str = ""
 
 
-Skipped = tuple[str, str]  # a file and the reason it was left out
+class Skipped(NamedTuple):
+    """A file, or a tune in one, that was left out.
+
+    Attributes:
+        file: its name.
+        reason: why.
+        lasting: whether it will be so until the file changes. What merely couldn't be read today
+            may be read tomorrow.
+    """
+
+    file: str
+    reason: str
+    lasting: bool = True
+
+    @staticmethod
+    def of(file: str, error: SymphonyError) -> Skipped:
+        """A file with the error that reading it ended in."""
+        return Skipped(shown(file), str(error), isinstance(error, SongError))
+
+
 Entries = Iterator[Entry | Skipped]

@@ -18,6 +18,7 @@ from symphony import codecs
 from symphony.codecs import RollCodec, to_bipolar
 from symphony.errors import RequestError
 from symphony.evaluation.rolls import roll_metrics
+from symphony.song import Song
 from symphony.systems.gan import Replay, ema, step_rng
 from symphony.training.data import Arrays, Data, encode_splits
 from symphony.training.fields import control, count, positive, ranged, share
@@ -26,7 +27,6 @@ from symphony.training.system import Evaluation, Nets, Optimizers, Recipe, Reque
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
-    from symphony.song import Song
 
 TEMPO = 90.0  # quarter notes a minute: rolls know none
 CHECKED = 16  # rolls that a test makes again from the shipped weights

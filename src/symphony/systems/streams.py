@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from symphony.codecs import ConditionRows, EventCodec, NoteOffConstraint
 from symphony.errors import RequestError, SongError
+from symphony.song import Song
 from symphony.systems.sampling import SamplingControls, StepModel, generate
 from symphony.training.data import Data, encode_splits
 from symphony.training.fields import count, positive
@@ -21,7 +22,6 @@ from symphony.training.system import Evaluation, Nets, Optimizers, Recipe, Reque
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
-    from symphony.song import Song
 
 CHECKED_SYMBOLS = 16_384  # of the test split: enough to tell models apart, seconds to measure
 ALL_KEYS = tuple(range(-5, 7))  # semitones: every key once
@@ -202,10 +202,8 @@ def compose_events(
     codec, seconds, how = recipe.codec, request.seconds, request.controls
     constraint = NoteOffConstraint(codec, request.batch, seconds)
     most = int(400 * seconds) + 4096  # events; the busiest real music has 150 a second
-    sampling: dict[str, Any] = {
-        name: getattr(how, name) for name in ("temperature", "top_p", "greedy")
-    }
-    sampling |= {"batch": request.batch, "seed": request.seed, "processor": constraint}
+    sampling: dict[str, Any] = {"batch": request.batch, "seed": request.seed}
+    sampling |= {"temperature": how.temperature, "top_p": how.top_p, "greedy": how.greedy}
     condition = None if plan is None else lambda: plan(constraint.elapsed)
     tokens = generate(model, most, processor=constraint, condition=condition, **sampling)
     lasted = constraint.elapsed.min()

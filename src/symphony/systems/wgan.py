@@ -9,15 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from symphony.systems.gan import (
-    discriminator_loss,
-    frozen,
-    generator_loss,
-    gradient_penalty,
-    r1_penalty,
-    score_logs,
-    step_rng,
-)
+from symphony.systems import gan
 from symphony.systems.rolls import RollRecipe, RollSystem
 from symphony.training.data import Data
 from symphony.training.fields import count, weight
@@ -57,13 +49,13 @@ class CriticSystem(RollSystem):
         """The gradient penalty as it is, and all penalties by their weights."""
         r, gp = self.recipe, real.new_zeros(())
         if r.gp_weight:
-            gp = gradient_penalty(critic, real, fake, epsilon, c)
-        r1 = r1_penalty(critic, real, c) if r.r1_weight else gp.new_zeros(())
+            gp = gan.gradient_penalty(critic, real, fake, epsilon, c)
+        r1 = gan.r1_penalty(critic, real, c) if r.r1_weight else gp.new_zeros(())
         return gp.detach(), r.gp_weight * gp + r.r1_weight * r1
 
     def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
         """The critic some steps, the generator one (Gulrajani et al., 2017, algorithm 1)."""
-        r, rng = self.recipe, step_rng(self.recipe.seed, step)
+        r, rng = self.recipe, gan.step_rng(self.recipe.seed, step)
         generator, critic = nets["generator"], nets["critic"]
         for turn in range(r.critic_steps):
             real, c = self.examples(data, step, turn)  # x [B, T, 128], and what is told of it
@@ -71,14 +63,14 @@ class CriticSystem(RollSystem):
                 fake = generator(self.noise(data, rng), *c)  # x~ = G(z, c)
             epsilon = data.share(torch.rand(r.batch, 1, 1, generator=rng))
             on_real, on_fake = critic(real, *c), critic(fake, *c)  # D(x, c), D(x~, c) [B]
-            loss = discriminator_loss(r.loss, on_real, on_fake)  # E D(x~) - E D(x)
+            loss = gan.discriminator_loss(r.loss, on_real, on_fake)  # E D(x~) - E D(x)
             gp, penalty = self.penalty(critic, real, fake, epsilon, c)  # (|grad D(x^)| - 1)^2
             norm = descend(loss + penalty, opts["critic"])
-        with frozen(critic):
+        with gan.frozen(critic):
             scores = critic(generator(self.noise(data, rng), *c), *c)
-            fooled = generator_loss(r.loss, scores)  # -E D(G(z, c))
+            fooled = gan.generator_loss(r.loss, scores)  # -E D(G(z, c))
             generator_norm = descend(fooled, opts["generator"])
         nets["ema"].update_parameters(generator)
         logs = {"critic_loss": loss.detach(), "gradient_penalty": gp}
-        logs |= {"generator_loss": fooled.detach()} | score_logs(on_real, on_fake, r.loss)
+        logs |= {"generator_loss": fooled.detach()} | gan.score_logs(on_real, on_fake, r.loss)
         return logs | {"critic_grad_norm": norm, "generator_grad_norm": generator_norm}

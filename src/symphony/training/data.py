@@ -16,10 +16,10 @@ from torch import Tensor
 
 from symphony.errors import FileError, SongError
 from symphony.files import written
+from symphony.song import Song
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
-    from symphony.song import Song
 
 SPLITS = ("train", "validation", "test")
 Arrays = Mapping[str, np.ndarray]

@@ -15,13 +15,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from symphony.errors import RequestError
+from symphony.song import Song
 from symphony.training.data import Data
 from symphony.training.fields import LARGEST, count, ranged
 from symphony.typed import from_json
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
-    from symphony.song import Song
     from symphony.training.card import Card
 
 LARGEST_SEED = 2**31 - 1  # leaves room for the step in the seed of its dropout

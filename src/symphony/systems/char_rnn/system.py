@@ -62,14 +62,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def recipe(name: str, size: str) -> CharRNNRecipe:
+def recipe(name: str, size: str) -> Any:
     """A Char-RNN's recipe by name and size."""
     dropout = {"small": 0.25, "full": 0.3}.get(size, 0.0) if name == "char-rnn" else 0.0
     network = replace(SMALL, dropout=dropout)
-    made: CharRNNRecipe = sized(
-        CharRNNRecipe(name=name, size="small", network=network, **VARIANTS[name]), size
-    )
-    return made
+    return sized(CharRNNRecipe(name=name, size="small", network=network, **VARIANTS[name]), size)
 
 
 def sized(base: Any, size: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,37 +14,26 @@ from torch.nn import functional
 from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, EventCodec, Plan
 from symphony.codecs.conditions import REPORTED as REPORTED_CONDITION
 from symphony.errors import RequestError
+from symphony.song import Song
+from symphony.systems import streams
 from symphony.systems.char_rnn.system import REPORTED, SMALL, sized
-from symphony.systems.conditional_char_rnn.network import (
-    ConditionalCharLSTM,
-    ConditionalCharLSTMConfig,
-)
+from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
-from symphony.systems.streams import (
-    ALL_KEYS,
-    StreamRecipe,
-    StreamSystem,
-    compose_events,
-    draw_windows,
-)
 from symphony.training.data import Data
 from symphony.training.fields import control
 from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
 
-if TYPE_CHECKING:
-    from symphony.song import Song
-
 RATE = 20  # times a second that a plan is read
-SHAPE = ConditionalCharLSTMConfig(SMALL.num_layers, SMALL.hidden_size, SMALL.embedding_dim)
+SHAPE = lstm.ConditionalCharLSTMConfig(SMALL.num_layers, SMALL.hidden_size, SMALL.embedding_dim)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConditionalCharRNNRecipe(StreamRecipe):
+class ConditionalCharRNNRecipe(streams.StreamRecipe):
     """How to train a conditional Char-RNN."""
 
     room: ClassVar[str] = "conditional_char_rnn"
 
-    network: ConditionalCharLSTMConfig = SHAPE
+    network: lstm.ConditionalCharLSTMConfig = SHAPE
     condition: ConditionCodec = ConditionCodec()  # what it is told, measured on the music
 
 
@@ -79,7 +68,7 @@ class ConditionalControls(SamplingControls):
 
 
 @dataclass(frozen=True)
-class ConditionalCharRNN(StreamSystem):
+class ConditionalCharRNN(streams.StreamSystem):
     """A Char-RNN with a condition at every step."""
 
     recipe: ConditionalCharRNNRecipe
@@ -88,7 +77,7 @@ class ConditionalCharRNN(StreamSystem):
     def build(self, data: Data) -> Nets:
         """The network, untrained."""
         codec = self.recipe.codec
-        return Nets({"network": ConditionalCharLSTM(codec.vocab_size, self.recipe.network)})
+        return Nets({"network": lstm.ConditionalCharLSTM(codec.vocab_size, self.recipe.network)})
 
     def conditions(self, stream: np.ndarray) -> ConditionRows:
         """The truth about a stream."""
@@ -97,7 +86,7 @@ class ConditionalCharRNN(StreamSystem):
     def windows(self, data: Data, step: int) -> tuple[Tensor, Tensor]:
         """Symbols [B, T + 1], and conditions [B, T, K] for the last T of them."""
         reach = self.recipe.condition.window  # a condition looks beyond the window
-        symbols = draw_windows(data.train["symbols"], self.recipe, step, margin=reach)
+        symbols = streams.draw_windows(data.train["symbols"], self.recipe, step, margin=reach)
         rows = self.recipe.condition.rows(symbols, self.recipe.codec.bos)[:, reach + 1 : -reach]
         tokens = torch.from_numpy(symbols[:, reach:-reach])
         return data.share(tokens), data.share(torch.from_numpy(rows))
@@ -116,7 +105,7 @@ class ConditionalCharRNN(StreamSystem):
         network, batch = trained.nets["network"], request.batch
         plans = request.controls.plans(batch, request.seconds)
         if plans is None:
-            return compose_events(network, self.recipe, request)
+            return streams.compose_events(network, self.recipe, request)
         if len(plans) != batch:
             raise RequestError(f"{batch} pieces need one plan or {batch}, not {len(plans)}.")
         times = np.arange(0.0, request.seconds + 1 / RATE, 1 / RATE)
@@ -125,30 +114,26 @@ class ConditionalCharRNN(StreamSystem):
         def condition(elapsed: np.ndarray) -> np.ndarray:
             return table[np.arange(batch), np.minimum((elapsed * RATE).astype(int), len(times) - 1)]
 
-        return compose_events(network, self.recipe, request, condition)
+        return streams.compose_events(network, self.recipe, request, condition)
 
 
-def recipe(name: str, size: str) -> ConditionalCharRNNRecipe:
+PERFORMANCES: dict[str, Any] = {
+    "corpus": "asap",
+    "codec": EventCodec(velocity_bins=32),  # seven classes leave a pianist two or three
+    **{"steps": 2400, "transpose": streams.ALL_KEYS},
+}
+VARIANTS = {
+    "conditional-char-rnn": PERFORMANCES,
+    "conditional-char-rnn-reported": {
+        "network": replace(SHAPE, condition_dropout=0.0),
+        **{"condition": REPORTED_CONDITION, **REPORTED},
+    },
+}
+
+
+def recipe(name: str, size: str) -> Any:
     """A conditional Char-RNN's recipe by name and size."""
-    if name == "conditional-char-rnn-reported":
-        base = ConditionalCharRNNRecipe(
-            name=name,
-            size="small",
-            network=replace(SHAPE, condition_dropout=0.0),
-            condition=REPORTED_CONDITION,
-            **REPORTED,
-        )
-    else:
-        base = ConditionalCharRNNRecipe(
-            name=name,
-            size="small",
-            corpus="asap",
-            codec=EventCodec(velocity_bins=32),  # seven classes leave a pianist two or three
-            steps=2400,
-            transpose=ALL_KEYS,
-        )
-    sizes: ConditionalCharRNNRecipe = sized(base, size)
-    return sizes
+    return sized(ConditionalCharRNNRecipe(name=name, size="small", **VARIANTS[name]), size)
 
 
 SYSTEM = ConditionalCharRNN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,15 +13,13 @@ from torch import Tensor
 from symphony.codecs import form_noise, key_profile, parse_form, parse_key
 from symphony.errors import RequestError
 from symphony.evaluation.rolls import roll_pitch_classes
+from symphony.song import Song
 from symphony.systems import rolls
 from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenerator
 from symphony.systems.wgan import CriticRecipe, CriticSystem
 from symphony.training.data import Data
 from symphony.training.fields import control
 from symphony.training.system import Nets, Request, Trained
-
-if TYPE_CHECKING:
-    from symphony.song import Song
 
 
 @dataclass(frozen=True, kw_only=True)

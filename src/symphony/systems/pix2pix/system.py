@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,30 +14,18 @@ from symphony import codecs
 from symphony.codecs import check_drop, facade_of, to_bipolar
 from symphony.errors import RequestError, SongError
 from symphony.evaluation.rolls import note_f1
-from symphony.systems.gan import bce, discriminator_loss, frozen, score_logs, step_rng
+from symphony.song import Song
+from symphony.systems import gan, rolls
 from symphony.systems.pix2pix.network import PatchGAN, Pix2PixConfig, UNet
-from symphony.systems.rolls import (
-    REPORT,
-    REPORTED,
-    TINY,
-    Batch,
-    RollRecipe,
-    RollSystem,
-    correlated_noise,
-    in_batches,
-)
 from symphony.training.data import Data
 from symphony.training.fields import control, weight
 from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
-
-if TYPE_CHECKING:
-    from symphony.song import Song
 
 DROPPED = 0.4  # share of the notes that a facade drops where nobody asked
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pix2PixRecipe(RollRecipe):
+class Pix2PixRecipe(rolls.RollRecipe):
     """How to train a Pix2Pix."""
 
     room: ClassVar[str] = "pix2pix"
@@ -68,7 +56,7 @@ class Pix2PixControls:
 
 
 @dataclass(frozen=True)
-class Pix2Pix(RollSystem):
+class Pix2Pix(rolls.RollSystem):
     """A U-Net that fills facades, and a discriminator of patches."""
 
     recipe: Pix2PixRecipe
@@ -85,31 +73,31 @@ class Pix2Pix(RollSystem):
 
     def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
         """Discriminator, then generator: deceive it and come near y (Isola et al., 2017, eq. 4)."""
-        r, rng = self.recipe, step_rng(self.recipe.seed, step)
+        r, rng = self.recipe, gan.step_rng(self.recipe.seed, step)
         generator, discriminator = nets["generator"], nets["discriminator"]
         real, (facade,) = self.examples(data, step)  # y and x [B, T, 128]
         with torch.no_grad():
             fake = generator(self.noise(data, rng), facade)  # G(x, z)
         on_real, on_fake = discriminator(real, facade), discriminator(fake, facade)  # [B, t, p]
-        loss = discriminator_loss("bce", on_real, on_fake)
+        loss = gan.discriminator_loss("bce", on_real, on_fake)
         norm = descend(loss, opts["discriminator"])
         fake = generator(self.noise(data, rng), facade)
-        with frozen(discriminator):
-            fooled = r.adversarial_weight * bce(discriminator(fake, facade), 1.0)
+        with gan.frozen(discriminator):
+            fooled = r.adversarial_weight * gan.bce(discriminator(fake, facade), 1.0)
             fooled = fooled + r.l1_weight * (fake - real).abs().mean()  # |y - G(x, z)|
             generator_norm = descend(fooled, opts["generator"])
         nets["ema"].update_parameters(generator)
         logs = {"discriminator_loss": loss.detach(), "generator_loss": fooled.detach()}
-        logs |= score_logs(on_real, on_fake, "bce")
+        logs |= gan.score_logs(on_real, on_fake, "bce")
         return logs | {"discriminator_grad_norm": norm, "generator_grad_norm": generator_norm}
 
-    def more_metrics(self, fakes: np.ndarray, batch: Batch) -> dict[str, float]:
+    def more_metrics(self, fakes: np.ndarray, batch: rolls.Batch) -> dict[str, float]:
         """The F1 of the notes of filled rolls against the rolls that were meant."""
         return {"note_f1": note_f1(fakes, batch.target)}
 
     def report(self, nets: Nets, data: Data) -> dict[str, float]:
         """As every GAN's; and the F1 of the facades, left as they are."""
-        batch = self.batch(data, "test", REPORTED, REPORT)
+        batch = self.batch(data, "test", rolls.REPORTED, rolls.REPORT)
         facade = note_f1(batch.condition[0].numpy() > 0, batch.target)
         return super().report(nets, data) | {"facade_note_f1": facade}
 
@@ -150,9 +138,9 @@ class Pix2Pix(RollSystem):
         starts = codecs.tile_starts(len(facade), network.steps)
         length = int(starts[-1]) + network.steps
         facade = np.pad(facade, ((0, length - len(facade)), (0, 0)), constant_values=-1)
-        noise = correlated_noise(len(starts), network.noise, np.random.default_rng(seed))
+        noise = rolls.correlated_noise(len(starts), network.noise, np.random.default_rng(seed))
         tiles = torch.from_numpy(np.stack([facade[s : s + network.steps] for s in starts]))
-        filled = in_batches(trained.nets["generator"], torch.from_numpy(noise), tiles)
+        filled = rolls.in_batches(trained.nets["generator"], torch.from_numpy(noise), tiles)
         whole = codecs.overlap_add(filled, starts)[: planes.shape[1]]
         found = codecs.merge_repeated(whole) & ~planes[0]
         if not found[0].any():
@@ -165,16 +153,16 @@ class Pix2Pix(RollSystem):
 
 
 def drop_notes(
-    rolls: Float[Tensor, "B T 128"], shares: tuple[float, float], rng: np.random.Generator
+    real: Float[Tensor, "B T 128"], shares: tuple[float, float], rng: np.random.Generator
 ) -> Float[Tensor, "B T 128"]:
     """Rolls without a share of their whole notes, the share drawn between the two given."""
-    sounding = rolls.numpy() > 0
+    sounding = real.numpy() > 0
     begins = sounding.copy()
     begins[:, 1:] &= ~sounding[:, :-1]
-    rows = np.arange(rolls.shape[1])[:, None]
+    rows = np.arange(real.shape[1])[:, None]
     onset = np.maximum.accumulate(np.where(begins, rows, 0), axis=1)  # of the note, [B, T, 128]
-    draw = np.take_along_axis(rng.random(rolls.shape, np.float32), onset, axis=1)
-    share = rng.uniform(*shares, (len(rolls), 1, 1))
+    draw = np.take_along_axis(rng.random(real.shape, np.float32), onset, axis=1)
+    share = rng.uniform(*shares, (len(real), 1, 1))
     return torch.from_numpy(to_bipolar(sounding & (draw >= share)))
 
 
@@ -185,7 +173,7 @@ SIZES: dict[str, dict[str, Any]] = {
         **{"steps": 4000, "batch": 4, "evaluate_every": 200, "eval_samples": 32},
         **{"generator_lr": 2e-4, "discriminator_lr": 2e-4, "betas": (0.5, 0.999)},
     },
-    "tiny": {"network": Pix2PixConfig(channels=2, discriminator_channels=2), **TINY},
+    "tiny": {"network": Pix2PixConfig(channels=2, discriminator_channels=2), **rolls.TINY},
     "full": {"network": Pix2PixConfig(), "steps": 60_000, "evaluate_every": 500},
 }
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from symphony.systems.gan import bce, frozen, noisy_labels, score_logs, step_rng
+from symphony.systems import gan
 from symphony.systems.rnn_gan.network import LSTMDiscriminator, LSTMGenerator, RNNGANConfig
 from symphony.systems.rolls import TINY, RollRecipe, RollSystem
 from symphony.training.data import Data
@@ -41,22 +41,22 @@ class RNNGAN(RollSystem):
 
     def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
         """One step of the discriminator, one of the generator (Goodfellow et al., 2014, alg. 1)."""
-        r, rng = self.recipe, step_rng(self.recipe.seed, step)
+        r, rng = self.recipe, gan.step_rng(self.recipe.seed, step)
         generator, discriminator = nets["generator"], nets["discriminator"]
         confusion = (r.label_flip, r.label_smoothing, rng)
         real, _ = self.examples(data, step)  # x [B, T, 128]
         with torch.no_grad():
             fake = nets["replay"].mix(generator(self.noise(data, rng)), rng)  # G(z), now or before
         on_real, on_fake = discriminator(real), discriminator(fake)  # logits of D(x), D(G(z)) [B]
-        ones, zeros = (data.share(noisy_labels(r.batch, b, *confusion)) for b in (True, False))
-        loss = (bce(on_real, ones) + bce(on_fake, zeros)) / 2  # -log D(x) - log(1 - D(G(z)))
+        ones, zeros = (data.share(gan.noisy_labels(r.batch, b, *confusion)) for b in (True, False))
+        loss = (gan.bce(on_real, ones) + gan.bce(on_fake, zeros)) / 2  # -log D(x) - log(1-D(G))
         norm = descend(loss, opts["discriminator"])
-        with frozen(discriminator):
-            fooled = bce(discriminator(generator(self.noise(data, rng))), 1.0)  # -log D(G(z))
+        with gan.frozen(discriminator):
+            fooled = gan.bce(discriminator(generator(self.noise(data, rng))), 1.0)  # -log D(G(z))
             generator_norm = descend(fooled, opts["generator"])
         nets["ema"].update_parameters(generator)
         logs = {"discriminator_loss": loss.detach(), "generator_loss": fooled.detach()}
-        logs |= score_logs(on_real, on_fake, "bce")
+        logs |= gan.score_logs(on_real, on_fake, "bce")
         return logs | {"discriminator_grad_norm": norm, "generator_grad_norm": generator_norm}
 
 
