@@ -17,7 +17,7 @@ from torch import nn
 
 from symphony.song import Song
 from symphony.training import Data, Evaluation, Nets, Recipe, Run, loop
-from symphony.training.fields import count
+from symphony.typed import count
 from symphony.training.runtime import launch
 from symphony.training.system import descend
 

@@ -1,10 +1,14 @@
-"""What a card says of the code and the machine: enough to repeat a run, nothing private."""
+"""The code and the machine it runs on: what a card says of them, and Ctrl-C."""
 
 from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -49,3 +53,24 @@ def processor() -> str:
     except (OSError, StopIteration):  # not Linux, or an Arm core that doesn't say
         pass
     return f"{os.cpu_count()} CPU cores, {name}"
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """An event set by Ctrl-C, so that a step is never cut in two; a second Ctrl-C ends at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

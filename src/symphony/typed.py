@@ -1,11 +1,64 @@
-"""JSON back into dataclasses, every type checked in one place: cards may come from strangers."""
+"""Types and ranges of dataclasses, checked in one place: cards may come from strangers."""
 
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
+from functools import partial
+from math import nextafter
 from typing import Any
+
+from symphony.errors import RequestError
+
+LARGEST = sys.float_info.max  # finite
+
+
+def ranged(default: Any, low: float, high: float = LARGEST, above: bool = False) -> Any:
+    """A field with its range, of each value where it is a tuple; ``above`` leaves ``low`` out."""
+    return dataclasses.field(default=default, metadata={"range": (low, high, above)})
+
+
+count = partial(ranged, low=1)  # 1, 2, …
+positive = partial(ranged, low=0, above=True)  # above 0
+weight = partial(ranged, low=0)  # 0 switches a term off
+share = partial(ranged, low=0, high=nextafter(1, 0))  # from 0 to below 1
+
+
+def control(default: Any, about: str, *limits: Any) -> Any:
+    """A field of a system's controls: its range, and what ``symphony compose --help`` says."""
+    made = ranged(default, *limits) if limits else dataclasses.field(default=default)
+    made.metadata = {**made.metadata, "help": about}
+    return made
+
+
+def check_fields(thing: Any) -> None:
+    """Refuse values of other types than a dataclass's hints name, or out of their ranges.
+
+    Raises:
+        RequestError: which field, and what it may be.
+    """
+    hints = typing.get_type_hints(type(thing))
+    for each in dataclasses.fields(thing):
+        value, hint = getattr(thing, each.name), hints[each.name]
+        try:
+            if not dataclasses.is_dataclass(hint):
+                from_json(hint, value, each.name)
+            elif not isinstance(value, typing.cast(type, hint)):
+                raise ValueError(f"{each.name} can't be {value!r}")
+        except ValueError as error:
+            raise RequestError(f"{error}.") from None
+        if "range" not in each.metadata or value is None:
+            continue
+        low, high, above = each.metadata["range"]
+        every = value if isinstance(value, tuple) else (value,)
+        if not all(low < v <= high if above else low <= v <= high for v in every):
+            bound = f"above {low}" if above else f"from {low}"
+            bound += "" if high == LARGEST else f" to {'' if high % 1 == 0 else 'below '}{high:.3g}"
+            raise RequestError(f"{each.name} is a finite number {bound}, not {value}.")
+        if not every and each.default:
+            raise RequestError(f"{each.name} has at least one value, as {each.default} has.")
 
 
 def from_json(kind: Any, value: Any, where: str = "it") -> Any:
@@ -37,8 +90,8 @@ def from_json(kind: Any, value: Any, where: str = "it") -> Any:
         need(value in inner, " or ".join(map(repr, inner)))
         return value
     if origin in (typing.Union, types.UnionType):
-        (some,) = (each for each in inner if each is not type(None))  # all of ours are optional
-        return None if value is None else from_json(some, value, where)
+        some = [each for each in inner if each is not type(None)]
+        return from_json(some[0], value, where) if value is not None and len(some) == 1 else value
     if origin is tuple:
         need(isinstance(value, list | tuple), "a list")
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner

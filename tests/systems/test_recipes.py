@@ -62,29 +62,35 @@ def test_every_number_of_a_recipe_has_a_range():
         ("char-rnn", {"lr": None}, "lr is 'None', not a number"),
         ("char-rnn", {"lr": 10**400}, "lr is"),
         ("char-rnn", {"keep": "worst"}, "keep is 'worst', not 'best' or 'last'"),
-        ("char-rnn", {"transpose": ()}, "With no transposition at all"),
+        ("char-rnn", {"transpose": ()}, "transpose has at least one value"),
+        ("char-rnn", {"transpose": (0, 128)}, "transpose is a finite number from -127 to 127"),
+        ("char-rnn", {"snapshots": (0,)}, "snapshots is a finite number from 1"),
         ("char-rnn", {"transpose": (0.5,)}, r"transpose is '0\.5', not int"),
         ("char-rnn", {"transpose": 3}, "transpose is '3', not a list"),
-        ("char-rnn", {"network": WGANConfig()}, "can't be followed: network is .*WGANConfig"),
-        ("char-rnn", {"codec": RollCodec()}, "can't be followed: codec is .*RollCodec"),
-        ("char-rnn", {"codec": "events"}, "can't be followed: codec is .*'events'"),
-        ("char-rnn", {"network": {"num_layers": 1}}, "can't be followed: network is"),
-        ("conditional-char-rnn", {"condition": 32}, "can't be followed: condition is .*32"),
-        ("conditional-char-rnn", {"network": CharLSTMConfig()}, "network is .*CharLSTMConfig"),
+        ("char-rnn", {"network": WGANConfig()}, "network can't be .*WGANConfig"),
+        ("char-rnn", {"codec": RollCodec()}, "codec can't be .*RollCodec"),
+        ("char-rnn", {"codec": "events"}, "codec can't be .*'events'"),
+        ("char-rnn", {"network": {"num_layers": 1}}, "network can't be"),
+        ("conditional-char-rnn", {"condition": 32}, "condition can't be .*32"),
+        (
+            "conditional-char-rnn",
+            {"network": CharLSTMConfig()},
+            "network can't be .*CharLSTMConfig",
+        ),
         ("ngram-2", {"order": 9}, "order is a finite number from -1 to 8, not 9"),
         ("iwgan", {"loss": "least squares"}, "loss is 'least squares', not 'wasserstein' or"),
         ("iwgan", {"discriminator_optimizer": "lion"}, "discriminator_optimizer is 'lion'"),
         ("iwgan", {"spectral_norm": 1}, "spectral_norm is '1', not bool"),
         ("iwgan", {"to_c": "yes"}, "to_c is 'yes', not bool"),
-        ("iwgan", {"betas": (0.5, 1.0)}, "betas are shares below 1"),
+        ("iwgan", {"betas": (0.5, 1.0)}, "betas is a finite number from 0 to below 1"),
         ("iwgan", {"betas": (0.5,)}, "betas is .*, not 2 values"),
-        ("iwgan", {"betas": (float("nan"), 0.5)}, "betas are shares below 1"),
+        ("iwgan", {"betas": (float("nan"), 0.5)}, "betas is a finite number from 0 to below 1"),
         ("iwgan", {"kept_samples": 9}, "Of 8 samples 9 can't be kept"),
-        ("iwgan", {"transpose": ()}, "With no transposition at all"),
-        ("iwgan", {"codec": EventCodec()}, "codec is .*EventCodec"),
-        ("pix2pix", {"drop": (0.6, 0.2)}, "drop is a smaller and a larger share below 1"),
-        ("pix2pix", {"drop": (0.2, 1.0)}, "drop is a smaller and a larger share below 1"),
-        ("pix2pix", {"drop": (-0.1, 0.2)}, "drop is a smaller and a larger share below 1"),
+        ("iwgan", {"transpose": ()}, "transpose has at least one value"),
+        ("iwgan", {"codec": EventCodec()}, "codec can't be .*EventCodec"),
+        ("pix2pix", {"drop": (0.6, 0.2)}, "drop is a smaller and a larger share"),
+        ("pix2pix", {"drop": (0.2, 1.0)}, "drop is a finite number from 0 to below 1"),
+        ("pix2pix", {"drop": (-0.1, 0.2)}, "drop is a finite number from 0 to below 1"),
         ("pix2pix", {"adversarial_weight": 0.0, "l1_weight": 0.0}, "nothing is learned"),
     ],
 )
@@ -106,6 +112,24 @@ def test_what_no_run_could_follow_is_refused_with_its_reason(name, change, sente
 def test_what_lies_at_the_edge_of_a_range_is_taken(name, change):
     made = replace(recipe(name, "tiny"), **change)
     assert all(getattr(made, field) == value for field, value in change.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("char-rnn", {"transpose": [0, 3]}),
+        ("char-rnn", {"snapshots": [1, 2]}),
+        ("iwgan", {"betas": [0.5, 0.9]}),
+        ("pix2pix", {"drop": [0.1, 0.2]}),
+    ],
+)
+def test_a_list_does_for_several_values_or_is_refused(name, change):
+    try:
+        made = replace(recipe(name, "tiny"), **change)
+    except RequestError:
+        return
+    as_tuple = {field: tuple(value) for field, value in change.items()}
+    assert made.hash == replace(recipe(name, "tiny"), **as_tuple).hash
 
 
 @pytest.mark.parametrize(("name", "size"), EVERY)

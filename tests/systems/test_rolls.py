@@ -11,7 +11,15 @@ from making import random_song
 from running import Music, run
 from torch import nn
 
-from symphony.codecs import in_c, key_profiles, overlap_add, split_repeated, tile_starts, to_bipolar
+from symphony.codecs import (
+    correlated_noise,
+    in_c,
+    key_profiles,
+    overlap_add,
+    split_repeated,
+    tile_starts,
+    to_bipolar,
+)
 from symphony.errors import FileError, RequestError
 from symphony.systems import load, recipe, rolls, system
 from symphony.systems.iwgan.network import WGANConfig
@@ -216,7 +224,7 @@ def test_tiles_cover_a_piece_and_fade_into_each_other():
 
 
 def test_tiles_after_one_another_share_most_of_their_noise():
-    noise = rolls.correlated_noise(50, 400, np.random.default_rng(0))
+    noise = correlated_noise(50, 400, np.random.default_rng(0))
     kept = (noise[1:] == noise[:-1]).mean()
     assert kept == pytest.approx(0.75, abs=0.02)
     assert abs(noise.mean()) < 0.05
@@ -236,9 +244,8 @@ def test_the_noise_of_a_piece_is_scaled_as_asked(name, scale, runs):
 
 
 def test_a_piece_lasts_as_long_as_asked_at_90_quarters_a_minute():
-    codec = SHORT.codec
-    assert rolls.rows_of(10.0, codec) == 60  # 15 quarters of 4 rows
-    assert rolls.rows_of(0.01, codec) == 1
+    assert SHORT.codec.rows(10.0, rolls.TEMPO) == 60  # 15 quarters of 4 rows
+    assert SHORT.codec.rows(0.01, rolls.TEMPO) == 1
 
 
 def test_songs_that_share_a_split_with_silence_are_encoded_without_it():

@@ -12,9 +12,9 @@ import torch
 from running import python
 
 from symphony.errors import RequestError
-from symphony.machine import commit, processor, versions
+from symphony.machine import asked_to_stop, commit, processor, versions
 from symphony.training import Card
-from symphony.training.runtime import asked_to_stop, launch, reduced
+from symphony.training.runtime import launch, reduced
 
 
 @pytest.mark.parametrize(("world", "batch"), [("3", 32), ("2", 5), ("8", 4)])

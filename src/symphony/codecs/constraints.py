@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from symphony.codecs.events import NOTE_OFF, SHIFT, EventCodec
+
+
+class LogitsProcessor(Protocol):
+    """What sampling may be told about the symbols it draws."""
+
+    def __call__(self, logits: Float64[np.ndarray, "B V"]) -> Float64[np.ndarray, "B V"]:
+        """The logits of what comes next in each sequence, some of them changed."""
+
+    def accept(self, symbols: Int64[np.ndarray, " B"]) -> bool:
+        """Take a symbol of each sequence; true where that is enough."""
 
 
 class NoteOffConstraint:

@@ -11,6 +11,9 @@ from symphony.errors import RequestError, SongError
 from symphony.song import Song
 
 PITCHES = 128  # columns of a roll: MIDI's note numbers
+# Rows of one song: at a sixteenth a row three hours at 90 quarters a minute, twice the longest
+# piano recital. Two planes take 17 MB; one note held for a day would take 500 times the music.
+MOST_ROWS = 2**16
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,28 @@ class RollCodec:
         if not 1 <= self.steps_per_quarter <= 96:
             raise RequestError(f"A quarter has 1 to 96 rows, not {self.steps_per_quarter}.")
 
+    def rows(self, seconds: float, tempo: float) -> int:
+        """Rows that last so long at so many quarter notes a minute."""
+        return int(np.ceil(seconds * tempo / 60 * self.steps_per_quarter))
+
     def encode(self, song: Song) -> Bool[np.ndarray, "2 t 128"]:
-        """Planes (sounding, struck); by the beat where it is known, else by the tempo."""
+        """Planes (sounding, struck); by the beat where it is known, else by the tempo.
+
+        Raises:
+            SongError: more rows than a roll may have.
+        """
         start, end = song.onset_quarters, None
         if start is not None and song.duration_quarters is not None:
             end = start + song.duration_quarters
         else:
             start, end = song.quarters_at(song.onset), song.quarters_at(song.end)
-        first = np.round(start * self.steps_per_quarter).astype(np.int64)
+        most = max(MOST_ROWS * self.steps_per_quarter // 4, MOST_ROWS)
+        if len(end) and end.max() * self.steps_per_quarter > most:
+            raise SongError(
+                f"{song.name or 'This song'} is {end.max():,.0f} quarter notes long and a roll at "
+                f"most {most / self.steps_per_quarter:,.0f}: take a slice of it."
+            )
+        first = np.round(np.maximum(start, 0) * self.steps_per_quarter).astype(np.int64)
         last = np.maximum(np.round(end * self.steps_per_quarter).astype(np.int64), first + 1)
         length = int(last.max()) if len(last) else 0
         edges = np.zeros((length + 1, PITCHES), np.int32)
@@ -172,3 +189,18 @@ def overlap_add(
         whole[start : start + window] += weight * tile
         total[start : start + window] += weight
     return whole / total
+
+
+def drop_notes(
+    rolls: Bool[np.ndarray, "B T 128"], shares: tuple[float, float], rng: np.random.Generator
+) -> Bool[np.ndarray, "B T 128"]:
+    """Facades: rolls without a share of their notes, the share drawn between the two given.
+
+    A note is a run of rows in which its key sounds; it goes or stays as a whole.
+    """
+    begins = rolls.copy()
+    begins[:, 1:] &= ~rolls[:, :-1]
+    rows = np.arange(rolls.shape[1])[:, None]
+    onset = np.maximum.accumulate(np.where(begins, rows, 0), axis=1)  # of the note, [B, T, 128]
+    draw = np.take_along_axis(rng.random(rolls.shape, np.float32), onset, axis=1)
+    return rolls & (draw >= rng.uniform(*shares, (len(rolls), 1, 1)))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from symphony.codecs import merge_repeated, to_bipolar
+from symphony.codecs import drop_notes, merge_repeated, to_bipolar
 from symphony.evaluation import (
     ngram_precisions,
     note_f1,
@@ -17,7 +17,6 @@ from symphony.evaluation import (
     structure_indicator,
 )
 from symphony.song import Song
-from symphony.systems.pix2pix.system import drop_notes
 from symphony.systems.rolls import REPORT, REPORTED, TEMPO, Batch, draw_rolls, in_batches
 from symphony.training import Data, Trained
 
@@ -81,11 +80,13 @@ def filling(trained: Trained, data: Data, count: int = REPORTED) -> dict[str, An
     """
     rows, ngrams = [], {}
     batch, generator = _test_batch(trained, data, count), trained.nets["generator"]
-    real, target = torch.from_numpy(to_bipolar(batch.target)), batch.target
+    target = batch.target
     for drop in DROPS:
-        rng = np.random.default_rng([trained.recipe.seed, REPORT])
-        facade = drop_notes(real, (drop, drop), rng)  # [B, T, 128]
-        left, filled = facade.numpy() > 0, in_batches(generator, batch.noise, facade) > 0
+        left = drop_notes(
+            target, (drop, drop), np.random.default_rng([trained.recipe.seed, REPORT])
+        )
+        facade = torch.from_numpy(to_bipolar(left))  # [B, T, 128]
+        filled = in_batches(generator, batch.noise, facade) > 0
         kept = note_onsets(left)
         added, dropped = note_onsets(filled) & ~kept, note_onsets(target) & ~kept
         hits = int((added & dropped).sum())

@@ -14,7 +14,6 @@ from symphony.typed import from_json
 
 if TYPE_CHECKING:
     from symphony.training.card import Card
-    from symphony.training.data import Data
     from symphony.training.system import Recipe, Trained
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -63,13 +62,6 @@ def system(recipe: Recipe) -> Any:
     return room(recipe.room).SYSTEM(recipe)
 
 
-def encode(recipe: Recipe) -> Data:
-    """The corpus of a recipe, encoded as its system reads it."""
-    from symphony.corpora import load_corpus
-
-    return system(recipe).encode(load_corpus(recipe.corpus, progress=False))
-
-
 def train(
     recipe_or_name: Recipe | str,
     out: str | Path,
@@ -81,14 +73,13 @@ def train(
     resume: bool = False,
     progress: bool = True,
 ) -> Card | None:
-    """Load and encode a corpus, train, and leave weights and card in a folder.
+    """Load and encode a corpus, train, and leave weights and card in the folder ``out``.
 
-    The encoded music stays there too, so that going on needs no corpus. Under ``torchrun`` the
-    first process encodes, and all train one model.
+    The encoded music stays there too, so that going on needs no corpus; an earlier run there is
+    kept in ``earlier``. Under ``torchrun`` the first process encodes, and all train one model.
 
     Args:
-        recipe_or_name: what to do.
-        out: the run's folder. An earlier run in it is kept in ``earlier``.
+        recipe_or_name, out: what to do, and where.
         size: tiny, small or full, of a recipe by name.
         corpus, seed: others than the recipe's.
         device: auto, cpu, cuda or mps.

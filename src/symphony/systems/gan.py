@@ -19,8 +19,8 @@ def step_rng(seed: int, step: int) -> torch.Generator:
 
 def bce(scores: Float[Tensor, "B ..."], labels: Tensor | float) -> Float[Tensor, ""]:
     """Binary cross-entropy of a discriminator's logits (Goodfellow et al., 2014)."""
-    labels = torch.as_tensor(labels, dtype=scores.dtype, device=scores.device)
-    return functional.binary_cross_entropy_with_logits(scores, labels.expand_as(scores))
+    labels = torch.as_tensor(labels).to(scores).expand_as(scores)
+    return functional.binary_cross_entropy_with_logits(scores, labels)
 
 
 def discriminator_loss(loss: str, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:

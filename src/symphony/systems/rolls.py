@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int32, UInt8
+from jaxtyping import Bool, Float, Int32, UInt8
 from torch import Tensor, nn
 
 from symphony import codecs
@@ -21,9 +20,9 @@ from symphony.evaluation.rolls import roll_metrics
 from symphony.song import Song
 from symphony.systems.gan import Replay, ema, step_rng
 from symphony.training.data import Arrays, Data, encode_splits
-from symphony.training.fields import control, count, positive, ranged, share
 from symphony.training.run import load_samples
 from symphony.training.system import Evaluation, Nets, Optimizers, Recipe, Request, Trained
+from symphony.typed import control, count, positive, ranged, share
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
@@ -32,7 +31,6 @@ TEMPO = 90.0  # quarter notes a minute: rolls know none
 CHECKED = 16  # rolls that a test makes again from the shipped weights
 REPORTED = 128  # rolls that the card's metrics are taken from
 EVALUATION, REPORT = 2**31, 2**31 + 1  # steps no run reaches: draws for evaluations, for the card
-REDRAWN = 0.25  # share of the noise that changes from one tile of a piece to the next
 TINY: dict[str, Any] = {
     **{"steps": 6, "batch": 4, "subset": 8},
     **{"evaluate_every": 2, "eval_samples": 8, "kept_samples": 2},
@@ -48,9 +46,9 @@ class RollRecipe(Recipe):
     generator_lr: float = positive(1e-4)  # Adam's
     discriminator_lr: float = positive(1e-4)  # or the critic's
     discriminator_optimizer: Literal["adam", "sgd"] = "adam"
-    betas: tuple[float, float] = (0.5, 0.9)  # Adam's, of both
+    betas: tuple[float, float] = share((0.5, 0.9))  # Adam's, of both
     ema_decay: float = share(0.0)  # of the moving average, which composes; 0 is the generator's own
-    transpose: tuple[int, ...] = (0,)  # semitones of which one is drawn for each window
+    transpose: tuple[int, ...] = ranged((0,), -127, 127)  # semitones, one drawn for each window
     to_c: bool = False  # first move every piece to C major or A minor
     evaluate_every: int = count(50)
     eval_samples: int = ranged(64, 2)  # rolls made at each evaluation, beside as many real ones
@@ -61,10 +59,6 @@ class RollRecipe(Recipe):
         super().__post_init__()
         if self.kept_samples > self.eval_samples:
             raise RequestError(f"Of {self.eval_samples} samples {self.kept_samples} can't be kept.")
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise RequestError(f"betas are shares below 1, not {self.betas}.")
-        if not self.transpose:
-            raise RequestError("With no transposition at all there is nothing to learn: give (0,).")
 
 
 @dataclass(frozen=True)
@@ -110,11 +104,7 @@ def draw_rolls(
 ) -> Float[Tensor, "B T 128"]:
     """The real rolls, of -1 and 1, of a critic's turn in a step: the same whenever drawn.
 
-    Args:
-        arrays: the split to draw from.
-        recipe: its batch, network's rows, transpositions and seed.
-        step, turn: of the run.
-        count: rolls to draw; None for the batch.
+    The recipe's network says how many rows, its batch how many rolls where ``count`` doesn't.
     """
     rng = np.random.default_rng([recipe.seed, step, turn])
     count = recipe.batch if count is None else count
@@ -161,12 +151,7 @@ class Batch(NamedTuple):
 class NoiseControls:
     """What a GAN may be told."""
 
-    noise_scale: float = control(1.0, "the noise is multiplied by it: below 1 is nearer the mean")
-
-    def __post_init__(self) -> None:
-        """Refuse what is no scale."""
-        if not 0 <= self.noise_scale < math.inf:
-            raise RequestError(f"A noise scale is a finite number from 0, not {self.noise_scale}.")
+    noise_scale: float = control(1.0, "what the noise is multiplied by: 0 is its mean", 0)
 
 
 @dataclass(frozen=True)
@@ -274,12 +259,12 @@ class RollSystem:
 
     def compose(self, trained: Trained, request: Request) -> list[Song]:
         """Overlapping tiles, whose noise changes by a quarter from one to the next."""
-        r, rows = self.recipe, rows_of(request.seconds, self.recipe.codec)
+        r, rows = self.recipe, self.recipe.codec.rows(request.seconds, TEMPO)
         starts = codecs.tile_starts(rows, r.network.steps)
         songs = []
         for piece in range(request.batch):
             rng = np.random.default_rng([request.seed, piece])
-            noise = correlated_noise(len(starts), r.network.noise, rng)
+            noise = codecs.correlated_noise(len(starts), r.network.noise, rng)
             noise *= np.float32(request.controls.noise_scale)
             tiles = in_batches(trained.nets["generator"], torch.from_numpy(noise))
             song = song_of(codecs.overlap_add(tiles, starts)[:rows], trained, request, piece)
@@ -304,26 +289,8 @@ def load_roll_samples(folder: Path) -> tuple[np.ndarray, Bool[np.ndarray, "k n t
     return steps, np.unpackbits(samples, axis=3).astype(bool)
 
 
-def correlated_noise(n: int, size: int, rng: np.random.Generator) -> Float32[np.ndarray, "n z"]:
-    """The noise of tile after tile, a quarter of it drawn anew for each: a piece keeps its key."""
-    noise = rng.uniform(-1, 1, (n, size)).astype(np.float32)
-    for before, after in pairwise(noise):
-        kept = rng.random(size) >= REDRAWN
-        after[kept] = before[kept]
-    return noise
-
-
-def rows_of(seconds: float, codec: RollCodec) -> int:
-    """Rows of a roll that lasts so long at :data:`TEMPO`."""
-    return int(np.ceil(seconds * TEMPO / 60 * codec.steps_per_quarter))
-
-
 def song_of(roll: np.ndarray, trained: Trained, request: Request, piece: int) -> Song:
-    """A roll as a song that says where it comes from.
-
-    Raises:
-        RequestError: nothing sounds.
-    """
+    """A roll as a song that says where it comes from; refused where nothing sounds."""
     name = f"{trained.name}, seed {request.seed}"
     name += f" ({piece + 1})" if request.batch > 1 else ""
     if not (roll > 0).any():

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from symphony.codecs import LogitsProcessor
 from symphony.errors import RequestError
-from symphony.training.fields import control
+from symphony.typed import check_fields, control
 
 
 class StepModel(Protocol):
@@ -30,32 +31,15 @@ class StepModel(Protocol):
         """Logits of what follows, and the state after ``tokens``."""
 
 
-class LogitsProcessor(Protocol):
-    """What :func:`generate` may be told about the symbols it draws."""
-
-    def __call__(self, logits: Float64[np.ndarray, "B V"]) -> Float64[np.ndarray, "B V"]:
-        """The logits of what comes next in each sequence, some of them changed."""
-
-    def accept(self, symbols: Int64[np.ndarray, " B"]) -> bool:
-        """Take a symbol of each sequence; true where that is enough."""
-
-
 @dataclass(frozen=True)
 class SamplingControls:
     """What a model of symbols may be told."""
 
-    temperature: float = control(1.0, "below 1 is safer, above 1 wilder; 0 takes the likeliest")
-    top_p: float = control(1.0, "draw only from the likeliest symbols that hold this probability")
+    temperature: float = control(1.0, "below 1 is safer, above 1 wilder; 0 takes the likeliest", 0)
+    top_p: float = control(
+        1.0, "draw only from the likeliest symbols that hold this probability", 0, 1, True
+    )
     greedy: bool = control(False, "always take the likeliest symbol")
-
-    def __post_init__(self) -> None:
-        """Refuse what no distribution could follow."""
-        if not 0 <= self.temperature < np.inf:
-            raise RequestError(
-                f"A temperature is a finite number from 0 up, not {self.temperature}."
-            )
-        if not 0 < self.top_p <= 1:
-            raise RequestError(f"top_p is a share above 0 and at most 1, not {self.top_p}.")
 
 
 @contextmanager
@@ -80,7 +64,7 @@ def probabilities(
     Raises:
         RequestError: a temperature not above 0, ``top_p`` outside (0, 1], or no finite logit.
     """
-    SamplingControls(temperature, top_p)
+    check_fields(SamplingControls(temperature, top_p))
     if not temperature > 0:
         raise RequestError("A softmax needs a temperature above 0.")
     logits = np.asarray(logits, dtype=np.float64)
@@ -127,9 +111,9 @@ def generate(
 
     Args:
         model: predicts the next symbol.
-        steps, batch, seed: symbols to draw, for so many sequences, by chance of this seed.
-        temperature, top_p, greedy: see :func:`probabilities`; a temperature of 0 is greedy, and
-            greedy always takes the likeliest symbol.
+        steps, batch, seed: symbols to draw, for so many sequences.
+        temperature, top_p: see :func:`probabilities`; a temperature of 0 is greedy.
+        greedy: always take the likeliest symbol.
         prompt: symbols to read before drawing; they are not part of the answer.
         processor: what may be drawn, and when it is enough.
         condition: what a conditional model is told now of the next symbols, [batch, K].

@@ -17,8 +17,8 @@ from symphony.errors import RequestError, SongError
 from symphony.song import Song
 from symphony.systems.sampling import SamplingControls, StepModel, generate
 from symphony.training.data import Data, encode_splits
-from symphony.training.fields import count, positive
 from symphony.training.system import Evaluation, Nets, Optimizers, Recipe, Request, Trained
+from symphony.typed import count, positive, ranged
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
@@ -48,14 +48,8 @@ class StreamRecipe(SymbolRecipe):
     window: int = count(256)  # symbols the network reads in a window
     lr: float = positive(2e-3)  # Adam's at the first step; it falls in a line to a tenth
     clip: float = positive(1.0)  # largest norm of the gradient
-    transpose: tuple[int, ...] = (0,)  # semitones of which one is drawn for each window
+    transpose: tuple[int, ...] = ranged((0,), -127, 127)  # semitones, one drawn for each window
     validation_symbols: int | None = count(65_536)  # read at each evaluation; None for all
-
-    def __post_init__(self) -> None:
-        """Refuse what no run could follow."""
-        super().__post_init__()
-        if not self.transpose:
-            raise RequestError("With no transposition at all there is nothing to learn: give (0,).")
 
 
 def encode_songs(songs: Iterable[Song], codec: EventCodec) -> Int16[np.ndarray, " t"]:
@@ -71,13 +65,8 @@ def draw_windows(
     """The batch of a step, w = window + 1 + 2 margin symbols: the same whenever it is drawn.
 
     Only the pages that the windows lie on are read from a stream on disk. A transposition that
-    would leave the keyboard leaves its window as it is.
-
-    Args:
-        stream: the start symbol at both ends, so that repeating them beyond adds no music.
-        recipe: its batch, window, transpositions, codec and seed.
-        step: of the run.
-        margin: symbols before and after each window.
+    would leave the keyboard leaves its window as it is. The stream has the start symbol at both
+    ends, so that repeating them in a margin adds no music.
     """
     rng = np.random.default_rng([recipe.seed, step])
     window = min(recipe.window, len(stream) - 1)  # a little music makes a short window
@@ -96,12 +85,8 @@ def symbol_losses(
     """Cross-entropy of each symbol after the first, in nats.
 
     The stream is cut into 16 rows read side by side, the state carried along each. What doesn't
-    fill a row is left out: fewer than 16 symbols.
-
-    Args:
-        network: predicts the next symbol.
-        stream: symbols, the start symbol between songs.
-        conditions: what a conditional network is told, [len(stream), K]; row i for symbol i.
+    fill a row is left out: fewer than 16 symbols. A conditional network is told row i of
+    ``conditions`` [len(stream), K] for symbol i.
     """
     rows = max(min(ROWS, (len(stream) - 1) // 32), 1)
     length = (len(stream) - 1) // rows
@@ -194,11 +179,7 @@ def compose_events(
     request: Request,
     plan: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[Song]:
-    """Pieces of symbols, releases kept legal; ``plan`` gives conditions [B, K] at seconds [B].
-
-    Raises:
-        RequestError: a model that moves time on too slowly.
-    """
+    """Pieces of symbols, releases kept legal; ``plan`` gives conditions [B, K] at seconds [B]."""
     codec, seconds, how = recipe.codec, request.seconds, request.controls
     constraint = NoteOffConstraint(codec, request.batch, seconds)
     most = int(400 * seconds) + 4096  # events; the busiest real music has 150 a second

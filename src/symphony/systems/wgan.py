@@ -12,8 +12,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 from symphony.systems import gan
 from symphony.systems.rolls import RollRecipe, RollSystem
 from symphony.training.data import Data
-from symphony.training.fields import count, weight
 from symphony.training.system import Logs, Nets, Optimizers, descend
+from symphony.typed import count, weight
 
 
 @dataclass(frozen=True, kw_only=True)

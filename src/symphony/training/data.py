@@ -49,11 +49,7 @@ class Data:
         return replace(self, rank=rank, world=world, device=device)
 
     def save(self, path: Path) -> None:
-        """Write one file.
-
-        Raises:
-            FileError: the disk is full or not writable.
-        """
+        """Write one file."""
         named = {
             f"{s}.{n}": array for s, arrays in self.arrays.items() for n, array in arrays.items()
         }
@@ -89,11 +85,8 @@ def encode_splits(
 ) -> Data:
     """Each split of a corpus by one function, and what every card says of its music.
 
-    Args:
-        corpus: the music.
-        subset: so many training songs only; None for all.
-        encode: songs to arrays; songs without notes are left out before.
-        facts: what else the card should remember.
+    ``encode`` makes arrays of songs, those without notes left out; ``subset`` takes so many
+    training songs; ``facts`` are what else the card should remember.
 
     Raises:
         SongError: a split holds no music, as when a folder has fewer than three pieces.

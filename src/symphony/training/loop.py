@@ -10,10 +10,11 @@ from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
 from symphony.errors import RequestError
+from symphony.machine import asked_to_stop
 from symphony.training.card import Card
 from symphony.training.data import Data
 from symphony.training.run import SNAPSHOT, WEIGHTS, History, Run, save_weights
-from symphony.training.runtime import asked_to_stop, hardware, reduced
+from symphony.training.runtime import reduced
 from symphony.training.system import Nets, System
 
 
@@ -69,7 +70,7 @@ def train(
                     how = f"Go on with --resume --out {run.folder}"
                     bar.write(f"Stopped after step {history.step}. {how}")
                 raise KeyboardInterrupt
-    return run.finish(system, data, history, hardware(fabric)) if first else None
+    return run.finish(system, data, history) if first else None
 
 
 def evaluate(system: System, nets: Nets, data: Data, history: History) -> tuple[bool, str]:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from symphony.errors import FileError, RequestError
 from symphony.files import sentence, sha256, written
-from symphony.machine import versions
+from symphony.machine import processor, versions
 from symphony.training.card import CARD, Card
 from symphony.training.data import Data
 from symphony.training.system import Logs, Nets, Optimizers, System
@@ -46,11 +46,7 @@ def save_weights(nets: Nets, path: Path) -> None:
 
 
 def load_weights(nets: Nets, path: Path) -> Nets:
-    """The nets with the weights in a file.
-
-    Raises:
-        FileError: no weights, or those of other nets.
-    """
+    """The nets with the weights in a file; refuses a file with those of other nets."""
     try:
         found = load_file(path)
         whole = {k: v.float() if v.is_floating_point() else v for k, v in found.items()}
@@ -71,13 +67,8 @@ class Run:
         """Make the folder, set an earlier run in it aside, and keep the music there.
 
         Left where it is, an earlier run's snapshots would pass for those of this one; deleted, a
-        finished model would be lost to a command given twice.
-
-        Returns:
-            Whether there was an earlier run; it is now in ``earlier``, ``earlier-2``, …
-
-        Raises:
-            FileError: nothing can be written there.
+        finished model would be lost to a command given twice. Returns whether there was one; it
+        is now in ``earlier``, ``earlier-2``, …
         """
         with sentence(f"A run can't be kept in {self.folder}"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +97,7 @@ class Run:
     ) -> None:
         """Everything needed to go on exactly from here; the old stays until it is whole."""
         state = {
-            "recipe": system.recipe.hash,
+            "recipe": {"system": system.recipe.room, **system.recipe.to_dict()},
             "corpus": data.facts["corpus"],
             "nets": nets.state_dict(),
             "optimizers": {name: each.state_dict() for name, each in opts.items()},
@@ -122,32 +113,37 @@ class Run:
             FileError: there is no state, or a broken one.
             RequestError: it belongs to another recipe or other music.
         """
-        path = self.folder / STATE
+        path, recipe = self.folder / STATE, system.recipe
         if not path.is_file():
             raise FileError(f"There is nothing to resume in {self.folder}: train without --resume.")
         try:  # data only: a file from a stranger can't run anything
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["recipe"] != system.recipe.hash:
-                raise RequestError(
-                    f"The run in {self.folder} follows another recipe: give the same recipe, "
-                    "size, corpus and seed as before, or another folder."
-                )
-            if state["corpus"] != data.facts["corpus"]:
-                raise RequestError(
-                    f"The run in {self.folder} learned from other music than is there now: start "
-                    "anew, or bring the corpus back as it was."
-                )
-            nets.load_state_dict(state["nets"])
-            for name, each in opts.items():
-                each.load_state_dict(state["optimizers"][name])
-            return History(**state["history"])
-        except RequestError:
-            raise
+            theirs, mine = state["recipe"], {"system": recipe.room, **recipe.to_dict()}
+            other = [
+                f"{k} {theirs[k]!r}, not {mine.get(k)!r}"
+                for k in theirs
+                if theirs[k] != mine.get(k)
+            ]
+            music = state["corpus"] == data.facts["corpus"]
+            if music and not other:
+                nets.load_state_dict(state["nets"])
+                for name, each in opts.items():
+                    each.load_state_dict(state["optimizers"][name])
+            history = History(**state["history"])
         except Exception as error:  # torch raises many kinds for a broken file
-            raise FileError(
-                f"The state in {self.folder} is broken ({type(error).__name__}): train without "
-                "--resume."
-            ) from None
+            reason = f"The state in {self.folder} is broken ({type(error).__name__})"
+            raise FileError(f"{reason}: train without --resume.") from None
+        if other:
+            raise RequestError(
+                f"The run in {self.folder} follows another recipe ({'; '.join(other)}): give the "
+                "same again, or another folder."
+            )
+        if not music:
+            raise RequestError(
+                f"The run in {self.folder} learned from other music than is there now: start anew, "
+                "or bring the corpus back as it was."
+            )
+        return history
 
     def save_samples(self, history: History) -> None:
         """Write what was made at each evaluation: ``steps`` [k] and ``samples`` [k, …]."""
@@ -157,12 +153,8 @@ class Run:
                 samples = torch.stack(history.samples).numpy()
                 np.savez_compressed(partial, steps=steps, samples=samples)
 
-    def finish(self, system: System, data: Data, history: History, hardware: str) -> Card:
-        """Measure the kept weights on held-out music and write the card beside them.
-
-        Raises:
-            RequestError: weights that half precision can't hold.
-        """
+    def finish(self, system: System, data: Data, history: History) -> Card:
+        """Measure the kept weights on held-out music and write the card beside them."""
         weights = self.folder / WEIGHTS
         nets = load_weights(system.kept(system.build(data)), weights).to(data.device)
         metrics = system.report(nets, data)
@@ -176,7 +168,7 @@ class Run:
             weights_sha256=sha256(weights),
             best_step=history.best_step,
             versions=versions(),
-            hardware=hardware,
+            hardware=torch.cuda.get_device_name() if data.device.type == "cuda" else processor(),
             processes=data.world,
             minutes=round(history.seconds / 60, 2),
             parameters={k: sum(p.numel() for p in net.parameters()) for k, net in nets.items()},
@@ -188,11 +180,7 @@ class Run:
 
 
 def load_samples(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The steps at which a run was evaluated, and what it made then: [k] and [k, …].
-
-    Raises:
-        FileError: there are no samples, or broken ones.
-    """
+    """The steps [k] at which a run was evaluated, and what it made then [k, …]."""
     try:
         with np.load(folder / SAMPLES, allow_pickle=False) as file:
             return file["steps"], file["samples"]

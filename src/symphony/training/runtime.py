@@ -1,12 +1,8 @@
-"""Devices, processes and Ctrl-C."""
+"""Devices and processes."""
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -14,16 +10,13 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from symphony.errors import RequestError
-from symphony.machine import processor
 from symphony.training.system import Logs
 
 
 def launch(device: str, batch: int) -> Fabric:
     """Fabric on one device, or on all that ``torchrun`` started processes for.
 
-    Args:
-        device: auto, cpu, cuda or mps.
-        batch: examples a step, over all processes together; each takes an equal share.
+    Each process takes an equal share of the ``batch`` of a step.
 
     Raises:
         RequestError: the device isn't there, or the batch can't be shared equally.
@@ -36,11 +29,9 @@ def launch(device: str, batch: int) -> Fabric:
         )
     here = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     try:
+        strategy = "ddp" if world > 1 else "auto"
         fabric = Fabric(
-            accelerator=device,
-            devices=here,
-            num_nodes=world // here,
-            strategy="ddp" if world > 1 else "auto",
+            accelerator=device, strategy=strategy, devices=here, num_nodes=world // here
         )
     except Exception as error:  # Fabric raises its own kinds for a missing device
         raise RequestError(f"The device {device!r} can't be used here: {error}") from None
@@ -54,29 +45,3 @@ def reduced(fabric: Fabric, logs: Logs) -> Logs:
         return logs
     together = cast(Tensor, fabric.all_reduce(torch.stack([*logs.values()]), reduce_op="mean"))
     return dict(zip(logs, together, strict=True))
-
-
-def hardware(fabric: Fabric) -> str:
-    """What a run computed on."""
-    return torch.cuda.get_device_name() if fabric.device.type == "cuda" else processor()
-
-
-@contextmanager
-def asked_to_stop() -> Iterator[threading.Event]:
-    """An event set by Ctrl-C, so that a step is never cut in two; a second Ctrl-C ends at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(*_: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

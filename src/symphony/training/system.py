@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from symphony.errors import RequestError
 from symphony.song import Song
 from symphony.training.data import Data
-from symphony.training.fields import LARGEST, count, ranged
-from symphony.typed import from_json
+from symphony.typed import check_fields, count, ranged
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
@@ -42,28 +41,12 @@ class Recipe:
     subset: int | None = count(None)  # train on so many songs only
     keep: Literal["best", "last"] = "best"  # the weights of the highest selection score, or last
     evaluate_every: int = count(100)  # steps; the state to resume from is saved then
-    snapshots: tuple[int, ...] = ()  # steps whose weights are kept beside the final ones
+    snapshots: tuple[int, ...] = count(())  # steps whose weights are kept beside the final ones
     seed: int = ranged(0, 0, LARGEST_SEED)  # of weights, examples, noise and dropout
 
     def __post_init__(self) -> None:
         """Refuse what no run could follow: other types, values out of range."""
-        hints: dict[str, Any] = get_type_hints(type(self))
-        for each in dataclasses.fields(self):
-            value, hint = getattr(self, each.name), hints[each.name]
-            try:
-                if not dataclasses.is_dataclass(hint):
-                    from_json(hint, value, each.name)
-                elif not isinstance(value, cast(type, hint)):
-                    raise ValueError(f"{each.name} is {value!r}")
-            except ValueError as error:
-                raise RequestError(f"The recipe can't be followed: {error}.") from None
-            low, high, above = each.metadata.get("range", (None, None, None))
-            if value is None or low is None:
-                continue
-            if not (low < value <= high if above else low <= value <= high):
-                bound = f"above {low}" if above else f"from {low}"
-                bound += f" to {high}" if high < LARGEST else ""
-                raise RequestError(f"{each.name} is a finite number {bound}, not {value}.")
+        check_fields(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON, for a card."""
@@ -170,13 +153,10 @@ class Trained:
     def compose(
         self, seconds: float, *, seed: int = 0, batch: int = 1, **controls: Any
     ) -> list[Song]:
-        """Pieces of ``seconds`` each; the same seed gives the same pieces on one machine.
+        """So many pieces of ``seconds`` each, an hour at most, drawn by the seed.
 
-        Args:
-            seconds: how long each piece is, an hour at most.
-            seed: decides what is drawn.
-            batch: how many pieces.
-            controls: what else this system may be told: the fields of ``system.controls``.
+        The same seed gives the same pieces on one machine. What else a system may be told are the
+        fields of its ``controls``.
 
         Raises:
             RequestError: no positive length, or a control that this system hasn't.
@@ -190,6 +170,7 @@ class Trained:
             if name not in known:
                 raise RequestError(f"{self.name} can't be told {name}, only {', '.join(known)}.")
         asked = self.system.controls(**controls)
+        check_fields(asked)
         return self.system.compose(self, Request(seconds, seed, batch, asked))
 
     def fill(self, song: Song, *, seed: int = 0) -> Song:
@@ -222,13 +203,8 @@ def descend(
 
     Under ``torchrun`` every process sees its share of the batch, and the mean of their gradients
     is that of the whole. This is all that data parallelism asks for; unlike a wrapped module it
-    also serves losses that differentiate twice, as a gradient penalty does.
-
-    Args:
-        loss: what to lower.
-        optimizer: of the weights that may move.
-        lr: this step's learning rate; the optimizer's own where not given.
-        clip: largest norm of the gradient.
+    also serves losses that differentiate twice, as a gradient penalty does. ``lr`` is this step's
+    learning rate, the optimizer's own where not given; ``clip`` the largest norm of the gradient.
     """
     optimizer.zero_grad()
     loss.backward()

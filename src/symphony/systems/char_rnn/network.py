@@ -33,12 +33,8 @@ class CharLSTMConfig:
 class CharLSTM(nn.Module):
     """Reads symbols, predicts the next one.
 
-    B sequences at a time, T symbols each; V symbols in the vocabulary, and one for the start.
-
-    Args:
-        vocab_size: V; symbol V begins every piece.
-        config: the shape.
-        condition: numbers joined to each symbol's vector; 0 for none.
+    B sequences at a time, T symbols each; ``vocab_size`` V symbols, and symbol V begins every
+    piece. ``condition`` counts the numbers joined to each symbol's vector.
     """
 
     def __init__(self, vocab_size: int, config: CharLSTMConfig, condition: int = 0) -> None:

@@ -42,11 +42,7 @@ class ConditionalCharLSTM(CharLSTM):
     def joined(
         self, tokens: Int[Tensor, "*shape"], condition: Float[Tensor, "*shape K"] | None
     ) -> Float[Tensor, "*shape e+K"]:
-        """Vectors of the symbols with the condition behind them; zeros where nothing is told.
-
-        Raises:
-            ValueError: a condition of another shape.
-        """
+        """Vectors of the symbols with the condition behind them; zeros where nothing is told."""
         x = self.read(tokens)  # [..., e]
         shape = (*tokens.shape, sum(self.config.groups))
         if condition is None:

@@ -20,8 +20,8 @@ from symphony.systems.char_rnn.system import REPORTED, SMALL, sized
 from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
 from symphony.training.data import Data
-from symphony.training.fields import control
 from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
+from symphony.typed import control
 
 RATE = 20  # times a second that a plan is read
 SHAPE = lstm.ConditionalCharLSTMConfig(SMALL.num_layers, SMALL.hidden_size, SMALL.embedding_dim)
@@ -50,15 +50,10 @@ class ConditionalControls(SamplingControls):
 
     def __post_init__(self) -> None:
         """Refuse words that say nothing, before a model is asked."""
-        super().__post_init__()
         self.plans(1, 1.0)
 
     def plans(self, batch: int, seconds: float) -> list[Plan] | None:
-        """The plan of each piece; None to leave the model free.
-
-        Raises:
-            RequestError: words that say nothing, or as many plans as there aren't pieces.
-        """
+        """The plan of each piece; None to leave the model free."""
         words = (self.key, self.pitch, self.density)
         if self.plan is None and (*words, self.preset) == (None,) * 4:
             return None

@@ -68,11 +68,9 @@ class DCRNNGenerator(nn.Module):
     ) -> Float[Tensor, "B T 128"]:
         """Noise from U(-1, 1) to rolls from -1 (silent) to 1 (sounding).
 
-        Args:
-            noise: one vector for a roll of ``config.steps`` rows, or one for each row, of any
-                number of rows. RNNa reads those of the rows where a plan is first played.
-            key_histogram: the share of each pitch class, C first; needed where the model is
-                conditional, refused where it is not.
+        One noise vector makes a roll of ``config.steps`` rows, one a row a roll of any length;
+        RNNa reads those of the rows where a plan is first played. The key histogram, C first, is
+        needed where the model is conditional, and refused where it is not.
         """
         c = self.config
         if noise.dim() == 2:

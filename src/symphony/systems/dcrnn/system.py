@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from symphony.codecs import form_noise, key_profile, parse_form, parse_key
+from symphony.codecs import correlated_noise, form_noise, key_profile, parse_form, parse_key
 from symphony.errors import RequestError
 from symphony.evaluation.rolls import roll_pitch_classes
 from symphony.song import Song
@@ -18,8 +18,8 @@ from symphony.systems import rolls
 from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenerator
 from symphony.systems.wgan import CriticRecipe, CriticSystem
 from symphony.training.data import Data
-from symphony.training.fields import control
 from symphony.training.system import Nets, Request, Trained
+from symphony.typed import control
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,6 @@ class DCRNNControls(rolls.NoiseControls):
 
     def __post_init__(self) -> None:
         """Refuse what is no form and no key."""
-        super().__post_init__()
         if self.form is not None:
             parse_form(self.form)
         if self.key is not None:
@@ -76,7 +75,7 @@ class DCRNN(CriticSystem):
             raise RequestError(f"{trained.name} was trained without keys: it can't be told one.")
         songs = []
         for piece in range(request.batch):
-            rows = rolls.rows_of(request.seconds, self.recipe.codec)
+            rows = self.recipe.codec.rows(request.seconds, rolls.TEMPO)
             drawn = self._noise(rows, request.seed, piece, controls.form)
             noise = torch.from_numpy(drawn * np.float32(controls.noise_scale))[None]
             profile = key_profile(trained.card.facts["keys"], controls.key, request.seed + piece)
@@ -96,7 +95,7 @@ class DCRNN(CriticSystem):
         if form is not None:
             plans = max(round(rows / len(parse_form(form)) / network.section), 1)
             return form_noise(form, network.noise, network.section * plans, seed, piece)
-        tiles = rolls.correlated_noise(
+        tiles = correlated_noise(
             -(-rows // network.steps), network.noise, np.random.default_rng([seed, piece])
         )
         return np.repeat(tiles, network.steps, axis=0)[:rows]

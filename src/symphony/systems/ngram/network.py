@@ -32,10 +32,9 @@ class _Counts:
 
 
 class NGramTable(nn.Module):
-    """Counts of what followed each context, with ``initial_state`` and ``step`` as an RNN has.
+    """Counts of what followed each context of up to ``order`` symbols; -1 is uniform.
 
-    It knows ``vocab_size`` symbols and one more that begins a piece, and looks back ``order``
-    symbols; -1 is uniform.
+    It has ``initial_state`` and ``step`` as an RNN has.
     """
 
     def __init__(self, vocab_size: int, order: int) -> None:
@@ -49,8 +48,7 @@ class NGramTable(nn.Module):
         """The counts as tensors: what stands in for weights."""
         for size, known in enumerate(self._orders):
             for name, value in vars(known).items():
-                whole = torch.from_numpy(np.ascontiguousarray(value).view(np.int64))
-                destination[f"{prefix}{name}_{size}"] = whole
+                destination[f"{prefix}{name}_{size}"] = torch.from_numpy(value.view(np.int64))
 
     def _load_from_state_dict(self, state: Any, prefix: str, *_: Any) -> None:
         """Take counts back, whatever their number."""
@@ -74,9 +72,8 @@ class NGramTable(nn.Module):
             counts = np.diff(np.append(rows, len(contexts)))
             heads = np.flatnonzero(np.append(True, np.diff(contexts[rows]) != 0))[: len(rows)]
             totals = np.add.reduceat(counts, heads) if len(heads) else np.empty(0, np.int64)
-            begins = np.append(heads, len(rows))
-            distinct, symbol = contexts[rows][heads], follows[rows]
-            self._orders.append(_Counts(distinct, begins, symbol, counts, totals))
+            table = (contexts[rows][heads], np.append(heads, len(rows)), follows[rows])
+            self._orders.append(_Counts(*table, counts, totals))
         return self
 
     def distribution(self, history: Int[np.ndarray, " h"]) -> Float64[np.ndarray, " V+1"]:
@@ -109,7 +106,7 @@ class NGramTable(nn.Module):
         return -np.log(p)
 
     def nll(self, stream: Int[np.ndarray, " t"]) -> float:
-        """Mean negative log-likelihood of a stream after its first symbol, in nats a symbol."""
+        """Its mean, in nats a symbol."""
         return float(self.losses(stream).mean())
 
     def nll_by_order(self, stream: Int[np.ndarray, " t"]) -> dict[int, float]:

@@ -12,8 +12,8 @@ from symphony.systems.ngram.network import NGramTable
 from symphony.systems.streams import StreamSystem, SymbolRecipe
 from symphony.training.card import Card
 from symphony.training.data import Data
-from symphony.training.fields import count, ranged
 from symphony.training.system import Logs, Nets, Optimizers, Trained
+from symphony.typed import count, ranged
 
 if TYPE_CHECKING:
     from symphony.corpora import Corpus

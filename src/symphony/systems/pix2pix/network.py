@@ -76,10 +76,8 @@ class UNet(nn.Module):
     ) -> Float[Tensor, "B T 128"]:
         """A facade of -1 and 1 to the full roll, from -1 (silent) to 1 (sounding).
 
-        Args:
-            noise: from U(-1, 1): where it is below 0 the decoder's value is dropped, as by
-                dropout of a half. It is on when composing, too: it is all the chance there is.
-            facade: what is left of a roll.
+        Where the noise, from U(-1, 1), is below 0 the decoder's value is dropped, as by dropout of
+        a half. It is on when composing, too: it is all the chance there is.
         """
         x, skips = facade[:, None], []  # [B, 1, T, 128]
         for i, down in enumerate(self.down):

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import nextafter
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from symphony import codecs
-from symphony.codecs import check_drop, facade_of, to_bipolar
+from symphony.codecs import facade_of, to_bipolar
 from symphony.errors import RequestError, SongError
 from symphony.evaluation.rolls import note_f1
 from symphony.song import Song
 from symphony.systems import gan, rolls
 from symphony.systems.pix2pix.network import PatchGAN, Pix2PixConfig, UNet
 from symphony.training.data import Data
-from symphony.training.fields import control, weight
 from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
+from symphony.typed import control, share, weight
 
 DROPPED = 0.4  # share of the notes that a facade drops where nobody asked
 
@@ -33,26 +33,26 @@ class Pix2PixRecipe(rolls.RollRecipe):
     network: Pix2PixConfig = Pix2PixConfig()
     adversarial_weight: float = weight(1.0)  # 0 leaves L1 alone
     l1_weight: float = weight(100.0)  # of the distance to the real roll
-    drop: tuple[float, float] = (0.2, 0.6)  # smallest and largest share of notes a facade drops
+    drop: tuple[float, float] = share(
+        (0.2, 0.6)
+    )  # smallest and largest share of notes a facade drops
 
     def __post_init__(self) -> None:
         """Refuse what no run could follow."""
         super().__post_init__()
         if not self.adversarial_weight and not self.l1_weight:
             raise RequestError("Without adversarial_weight and l1_weight nothing is learned.")
-        if not 0 <= self.drop[0] <= self.drop[1] < 1:
-            raise RequestError(f"drop is a smaller and a larger share below 1, not {self.drop}.")
+        if self.drop[0] > self.drop[1]:
+            raise RequestError(f"drop is a smaller and a larger share, not {self.drop}.")
 
 
 @dataclass(frozen=True)
 class Pix2PixControls:
     """What a Pix2Pix may be told."""
 
-    drop: float = control(DROPPED, "share of the notes taken from held-out pieces, to be filled")
-
-    def __post_init__(self) -> None:
-        """Refuse what is no share."""
-        check_drop(self.drop)
+    drop: float = control(
+        DROPPED, "share of the notes taken from held-out pieces, to be filled", 0, nextafter(1, 0)
+    )
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Pix2Pix(rolls.RollSystem):
     def condition(self, real: Tensor, *key: int) -> tuple[Tensor, ...]:
         """Facades of these rolls."""
         rng = np.random.default_rng([self.recipe.seed, *key, 1])
-        return (drop_notes(real, self.recipe.drop, rng),)
+        facade = codecs.drop_notes(real.numpy() > 0, self.recipe.drop, rng)
+        return (torch.from_numpy(to_bipolar(facade)),)
 
     def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
         """Discriminator, then generator: deceive it and come near y (Isola et al., 2017, eq. 4)."""
@@ -138,7 +139,7 @@ class Pix2Pix(rolls.RollSystem):
         starts = codecs.tile_starts(len(facade), network.steps)
         length = int(starts[-1]) + network.steps
         facade = np.pad(facade, ((0, length - len(facade)), (0, 0)), constant_values=-1)
-        noise = rolls.correlated_noise(len(starts), network.noise, np.random.default_rng(seed))
+        noise = codecs.correlated_noise(len(starts), network.noise, np.random.default_rng(seed))
         tiles = torch.from_numpy(np.stack([facade[s : s + network.steps] for s in starts]))
         filled = rolls.in_batches(trained.nets["generator"], torch.from_numpy(noise), tiles)
         whole = codecs.overlap_add(filled, starts)[: planes.shape[1]]
@@ -150,20 +151,6 @@ class Pix2Pix(rolls.RollSystem):
         velocity = np.full(len(new), round(float(song.velocity.mean())))
         new = replace(new, onset=onset, duration=np.maximum(end - onset, 0), velocity=velocity)
         return song.with_notes(new).named(f"{song.name}, filled", trained.name)
-
-
-def drop_notes(
-    real: Float[Tensor, "B T 128"], shares: tuple[float, float], rng: np.random.Generator
-) -> Float[Tensor, "B T 128"]:
-    """Rolls without a share of their whole notes, the share drawn between the two given."""
-    sounding = real.numpy() > 0
-    begins = sounding.copy()
-    begins[:, 1:] &= ~sounding[:, :-1]
-    rows = np.arange(real.shape[1])[:, None]
-    onset = np.maximum.accumulate(np.where(begins, rows, 0), axis=1)  # of the note, [B, T, 128]
-    draw = np.take_along_axis(rng.random(real.shape, np.float32), onset, axis=1)
-    share = rng.uniform(*shares, (len(real), 1, 1))
-    return torch.from_numpy(to_bipolar(sounding & (draw >= share)))
 
 
 SIZES: dict[str, dict[str, Any]] = {

@@ -11,8 +11,8 @@ from symphony.systems import gan
 from symphony.systems.rnn_gan.network import LSTMDiscriminator, LSTMGenerator, RNNGANConfig
 from symphony.systems.rolls import TINY, RollRecipe, RollSystem
 from symphony.training.data import Data
-from symphony.training.fields import share, weight
 from symphony.training.system import Logs, Nets, Optimizers, descend
+from symphony.typed import share, weight
 
 
 @dataclass(frozen=True, kw_only=True)
