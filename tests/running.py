@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -17,9 +18,9 @@ from torch import nn
 
 from symphony.song import Song
 from symphony.training import Data, Evaluation, Nets, Recipe, Run, loop
-from symphony.typed import count
 from symphony.training.runtime import launch
 from symphony.training.system import descend
+from symphony.typed import count
 
 NO_MUSIC_LIBRARY = """
 import sys
@@ -95,6 +96,15 @@ def die():
 press_ctrl_c = partial(signal.raise_signal, signal.SIGINT)
 
 
+def two_processes(script, *arguments):
+    """Run a script under torchrun on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2")
+    here = ("--master-addr=127.0.0.1", f"--master-port={port}")
+    return python(*torchrun, *here, script, *arguments)
+
+
 def weights(folder):
     return load_file(Path(folder) / "weights.safetensors")
 
@@ -104,10 +114,10 @@ def same_weights(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-def python(code, *arguments, launcher=()):
-    """Run code in a process of its own; what it printed."""
+def python(*command):
+    """Run code (-c), a module (-m) or a script in a process of its own; what it printed."""
     done = subprocess.run(
-        [sys.executable, *(launcher or ["-c"]), code, *map(str, arguments)],
+        [sys.executable, *map(str, command)],
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -187,7 +197,7 @@ class Line:
         return Nets({"line": nets["line"]})
 
     def error(self, nets, data, split):
-        x, y = (torch.from_numpy(data.arrays[split][k]) for k in "xy")
+        x, y = (torch.from_numpy(np.array(data.arrays[split][k])) for k in "xy")
         with torch.no_grad():
             return float((nets["line"](x) - y).square().mean())
 

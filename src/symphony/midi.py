@@ -55,22 +55,7 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     """
     import symusic
 
-    label, data = "these bytes", file
-    if not isinstance(data, bytes):
-        check_name(file)
-        label = shown(os.path.basename(file))  # noqa: PTH119 - pathlib takes ten times as long
-        with sentence(f"{file!s} can't be read"):
-            try:
-                # Asking for the limit would set aside 10 MB for every small file. A pipe has no
-                # size, and gives its bytes a few at a time: only there a buffer helps.
-                found = os.stat(file)  # noqa: PTH116
-                if stat.S_ISDIR(found.st_mode):
-                    raise FileError(f"{shown(file)} is a folder, not a piece.")
-                size = found.st_size
-                with open(file, "rb", buffering=0 if size else -1) as opened:  # noqa: PTH123
-                    data = opened.read(min(size or LARGEST_FILE, LARGEST_FILE) + 1)
-            except FileNotFoundError:
-                raise FileError(f"There is no file {shown(file)}.") from None
+    label, data = ("these bytes", file) if isinstance(file, bytes) else _contents(file)
     if len(data) > LARGEST_FILE:
         raise SongError(f"{label} is larger than {LARGEST_FILE / 1e6:.0f} MB: not a piano piece.")
     data = _unwrapped(data)
@@ -141,6 +126,28 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         if column is not None:
             column.flags.writeable = False
     return columns
+
+
+def _contents(file: str | Path) -> tuple[str, bytes]:
+    """A file's name, and what it holds, or a byte more than the limit of it.
+
+    Raises:
+        FileError: there is no such file, or it can't be read.
+    """
+    check_name(file)
+    with sentence(f"{file} can't be read"):
+        try:
+            # Asking for the limit would set aside 10 MB for every small file. A pipe has no
+            # size, and gives its bytes a few at a time: only there a buffer helps.
+            found = os.stat(file)  # noqa: PTH116 - pathlib takes ten times as long
+            if stat.S_ISDIR(found.st_mode):
+                raise FileError(f"{shown(file)} is a folder, not a piece.")
+            size = found.st_size
+            with open(file, "rb", buffering=0 if size else -1) as opened:  # noqa: PTH123
+                data = opened.read(min(size or LARGEST_FILE, LARGEST_FILE) + 1)
+        except FileNotFoundError:
+            raise FileError(f"There is no file {shown(file)}.") from None
+    return shown(os.path.basename(file)), data  # noqa: PTH119
 
 
 def pretty_midi_notes(midi: pretty_midi.PrettyMIDI) -> dict[str, Any]:

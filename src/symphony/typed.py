@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from functools import partial
-from math import nextafter
+from math import inf, nextafter
 from typing import Any
 
 from symphony.errors import RequestError
@@ -52,7 +52,7 @@ def check_fields(thing: Any) -> None:
         if "range" not in each.metadata or value is None:
             continue
         low, high, above = each.metadata["range"]
-        every = value if isinstance(value, tuple) else (value,)
+        every = value if isinstance(value, tuple | list) else (value,)
         if not all(low < v <= high if above else low <= v <= high for v in every):
             bound = f"above {low}" if above else f"from {low}"
             bound += "" if high == LARGEST else f" to {'' if high % 1 == 0 else 'below '}{high:.3g}"
@@ -105,6 +105,7 @@ def from_json(kind: Any, value: Any, where: str = "it") -> Any:
         return {k: from_json(inner[1], v, f"{where}.{k}") for k, v in value.items()}
     if kind is float:
         need(isinstance(value, int | float) and not isinstance(value, bool), "a number")
-        return float(value)
+        need(abs(value) <= LARGEST or value in (inf, -inf) or value != value, "a number that small")
+        return value  # a whole number stays one, so that JSON comes back the same
     need(type(value) is kind, getattr(kind, "__name__", kind))
     return value

@@ -308,7 +308,7 @@ def test_files_are_recognised_by_what_they_hold(tmp_path):
         read_song(tmp_path / "empty.abc")
     with pytest.raises(FileError, match="no file"):
         read_song(tmp_path / "none.mid")
-    with pytest.raises(FileError, match="is not a file"):
+    with pytest.raises(FileError, match="is a folder, not a piece"):
         read_song(tmp_path)
     with (tmp_path / "big.abc").open("wb") as file:
         file.truncate(100_000_000)

@@ -243,7 +243,7 @@ def test_training_needs_no_music_library(runs, tmp_path):
     for name in ALL:
         (tmp_path / name).mkdir()
         runs.data(name).save(tmp_path / name / "encoded.safetensors")
-    assert python(NO_MUSIC_LIBRARY + TRAIN, tmp_path).strip() == "[]"
+    assert python("-c", NO_MUSIC_LIBRARY + TRAIN, tmp_path).strip() == "[]"
     for name in ALL:
         assert Card.load(tmp_path / name).system == runs.recipe(name).room
 

@@ -46,7 +46,7 @@ def test_a_shipped_card_is_whole(name):
     nets = load(name).nets
     counts = {k: sum(p.numel() for p in net.parameters()) for k, net in nets.items()}
     assert card.parameters == counts
-    assert {"torch", "numpy", "python"} <= set(card.versions)
+    assert {"torch", "numpy", "deep-symphony"} <= set(card.versions)
     assert set(card.corpus) == {"name", "fingerprint", "licence"}
 
 

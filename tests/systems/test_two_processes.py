@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from running import python, run
+from running import run, two_processes
 
 from symphony.systems import recipe, system
 from symphony.systems.char_rnn.network import CharLSTMConfig
@@ -67,9 +67,7 @@ def together(runs, tmp_path_factory):
         Card.of(chosen, data.facts).save(home / name)  # says what to train
     script = home / "train.py"
     script.write_text(SCRIPT)
-    launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1",
-                "--master-port=29537")  # fmt: skip
-    python(str(script), home, launcher=launcher)
+    two_processes(script, home)
     return home
 
 
@@ -82,7 +80,7 @@ def test_both_processes_end_with_the_same_weights_and_the_first_writes(name, tog
     assert first["weights"] == second["weights"]
     card = Card.load(together / name)
     assert card.processes == 2
-    assert card.recipe_hash == small(name).hash
+    assert card.recipe == small(name).to_dict()
     assert [point["step"] for point in card.curve][-1] == small(name).steps
 
 
@@ -99,6 +97,8 @@ def test_two_halves_of_a_batch_teach_what_the_whole_does(name, together, runs, t
     assert alone.keys() == shared.keys()
     far = apart = 0.0
     for weight, start in begun.items():
+        if name == "pix2pix" and weight.endswith("bias"):
+            continue  # instance norm takes most away; Adam makes steps of what rounding leaves
         far += (alone[weight] - start).square().sum().item()
         apart += (alone[weight] - shared[weight]).square().sum().item()
     assert far > 0

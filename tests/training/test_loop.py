@@ -57,7 +57,7 @@ def test_the_engine_knows_no_system():
         "import sys, symphony.training.loop, symphony.training.run, symphony.training.runtime\n"
         "print([m for m in sys.modules if m.startswith('symphony.systems')])"
     )
-    assert python(code).strip() == "[]"
+    assert python("-c", code).strip() == "[]"
 
 
 def test_a_point_of_the_curve_is_the_mean_of_the_steps_since_the_last(data, tmp_path):

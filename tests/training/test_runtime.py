@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from running import python
+from running import two_processes
 
 from symphony.errors import RequestError
 from symphony.machine import asked_to_stop, commit, processor, versions
@@ -62,9 +62,7 @@ Path(sys.argv[1], f"{fabric.global_rank}.json").write_text(json.dumps(found))
 def test_two_processes_log_means_and_follow_the_mean_of_their_gradients(tmp_path):
     script = tmp_path / "two.py"
     script.write_text(TWO)
-    launcher = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1",
-                "--master-port=29531")  # fmt: skip
-    python(str(script), tmp_path, launcher=launcher)
+    two_processes(script, tmp_path)
     for rank in (0, 1):
         assert json.loads((tmp_path / f"{rank}.json").read_text()) == [0.5, 3, -1, -1, 1.4142]
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int, Int16
 
 from symphony.errors import RequestError, SongError
+from symphony.midi import LONGEST_SONG
 from symphony.song import Song
 
 NOTE_OFF, SHIFT, VELOCITY = 128, 256, 356  # where each kind begins; note on begins at 0
@@ -71,11 +72,20 @@ class EventCodec:
         return number.astype(np.int64) * 4 + 2
 
     def encode(self, song: Song) -> Int16[np.ndarray, " t"]:
-        """The events of a song; an empty array for a song without notes."""
+        """The events of a song; an empty array for a song without notes.
+
+        Raises:
+            SongError: a song of more than a day.
+        """
         if not len(song):
             return np.empty(0, np.int16)
         if self.pedal:
             song = song.sustained()
+        if song.seconds > LONGEST_SONG:
+            raise SongError(
+                f"{song.name or 'This song'} sounds for {song.seconds / 3600:,.0f} hours, and "
+                f"events count at most {LONGEST_SONG / 3600:.0f}: take a slice of it."
+            )
         on = np.round(song.onset / STEP).astype(np.int64)
         off = np.maximum(np.round(song.end / STEP).astype(np.int64), on + 1)
         pitch, loud = song.pitch.astype(np.int64), self.velocity_class(song.velocity)

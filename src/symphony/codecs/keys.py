@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from symphony.errors import RequestError
+from symphony.errors import FileError, RequestError
 from symphony.song import Song
 
 MAJOR_PROFILE = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
@@ -53,10 +53,21 @@ def key_profiles(songs: Iterable[Song]) -> dict[str, list[float]]:
 def key_profile(
     profiles: Mapping[str, Sequence[float]], key: str | None, seed: int = 0
 ) -> Float32[np.ndarray, " 12"]:
-    """What a key sounds like, from :func:`key_profiles`; a key drawn by the seed for None."""
+    """What a key sounds like, from :func:`key_profiles`; a key drawn by the seed for None.
+
+    Raises:
+        RequestError: no such key.
+        FileError: profiles that aren't twelve finite numbers, as in a card that was edited.
+    """
     rng = np.random.default_rng(seed)
     tonic, minor = parse_key(key) if key else (int(rng.integers(12)), rng.random() < 0.5)
-    return np.roll(np.asarray(profiles["minor" if minor else "major"], np.float32), tonic)
+    try:
+        profile = np.asarray(profiles["minor" if minor else "major"], np.float32)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        profile = np.empty(0, np.float32)
+    if profile.shape != (12,) or not np.isfinite(profile).all():
+        raise FileError("The card doesn't say what keys sound like: train again.")
+    return np.roll(profile, tonic)
 
 
 def in_c(song: Song) -> Song:

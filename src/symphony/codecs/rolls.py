@@ -11,9 +11,9 @@ from symphony.errors import RequestError, SongError
 from symphony.song import Song
 
 PITCHES = 128  # columns of a roll: MIDI's note numbers
-# Rows of one song: at a sixteenth a row three hours at 90 quarters a minute, twice the longest
-# piano recital. Two planes take 17 MB; one note held for a day would take 500 times the music.
-MOST_ROWS = 2**16
+# Quarter notes of one song: three hours at 90 a minute, longer than any recital, in 65,536 rows of
+# a sixteenth, half a minute for a network. One note held for a day would have ten times as many.
+MOST_QUARTERS = 2**14
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,17 @@ class RollCodec:
         """Planes (sounding, struck); by the beat where it is known, else by the tempo.
 
         Raises:
-            SongError: more rows than a roll may have.
+            SongError: longer than a roll may be.
         """
         start, end = song.onset_quarters, None
         if start is not None and song.duration_quarters is not None:
             end = start + song.duration_quarters
         else:
             start, end = song.quarters_at(song.onset), song.quarters_at(song.end)
-        most = max(MOST_ROWS * self.steps_per_quarter // 4, MOST_ROWS)
-        if len(end) and end.max() * self.steps_per_quarter > most:
+        if len(end) and not end.max() <= MOST_QUARTERS:
             raise SongError(
-                f"{song.name or 'This song'} is {end.max():,.0f} quarter notes long and a roll at "
-                f"most {most / self.steps_per_quarter:,.0f}: take a slice of it."
+                f"{song.name or 'This song'} is {end.max():,.0f} quarter notes long, and a piano "
+                f"roll at most {MOST_QUARTERS:,}: take a slice of it."
             )
         first = np.round(np.maximum(start, 0) * self.steps_per_quarter).astype(np.int64)
         last = np.maximum(np.round(end * self.steps_per_quarter).astype(np.int64), first + 1)
@@ -66,7 +65,8 @@ class RollCodec:
         np.add.at(edges, (last, song.pitch), -1)
         struck = np.zeros((length, PITCHES), bool)
         struck[first, song.pitch] = True
-        return np.stack([np.cumsum(edges, axis=0)[:-1] > 0, struck])
+        np.cumsum(edges, axis=0, out=edges)
+        return np.stack([edges[:-1] > 0, struck])
 
     def decode(self, roll: np.ndarray, tempo: float = 90.0, name: str = "") -> Song:
         """The song of a roll, at ``tempo`` quarter notes a minute.

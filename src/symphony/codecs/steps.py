@@ -18,6 +18,7 @@ from symphony.song import Song
 NEXT = 128
 LONGEST = 16  # sixteenths: a whole note
 SIXTEENTH = 0.25  # quarter notes
+MOST_QUARTERS = 2**20  # of one song: a day at 700 a minute
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,16 @@ class StepCodec:
         """The steps of a song.
 
         Raises:
-            SongError: the song's beat is unknown, as in a performance.
+            SongError: the song's beat is unknown, as in a performance, or counts too far.
         """
         onset, duration = song.onset_quarters, song.duration_quarters
         if onset is None or duration is None:
             raise SongError("Steps need a beat, and this song's is unknown: use events instead.")
+        if len(onset) and onset.max() > MOST_QUARTERS:
+            raise SongError(
+                f"{song.name or 'This song'} is {onset.max():,.0f} quarter notes long, and steps "
+                f"count at most {MOST_QUARTERS:,}: take a slice of it."
+            )
         if self.to_c:
             tonic, minor = estimate_key(song)
             up = (9 if minor else 0) - tonic

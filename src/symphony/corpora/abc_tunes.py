@@ -28,7 +28,7 @@ from symphony.midi import LONGEST_SONG, MOST_NOTES
 from symphony.song import Song
 
 TUNE_LIMIT = 2  # seconds of processor time; an ordinary tune takes a millisecond
-FILE_LIMIT = 60.0  # seconds of processor time for the tunes of a file: as many as 10 MB hold
+FILE_LIMIT = 120  # seconds of processor time for all tunes of a file: 10 MB of ordinary ones
 PATIENCE = 30.0  # seconds by the clock, for a worker on a busy machine
 MEMORY = 1 << 30  # bytes of address space; the worker needs a sixth of it
 LARGEST_OUTPUT = 100_000_000  # bytes of MIDI, or of complaints

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
 from symphony.corpora.source import Entries, Entry, Source
+from symphony.files import sentence
 from symphony.song import Song
 
 SOURCE = Source(
@@ -22,13 +24,20 @@ TEMPO = 90.0  # quarter notes a minute: a congregation's pace; the scores give n
 
 
 def read() -> Entries:
-    """The chorales in Riemenschneider's order; repeats are not played out."""
-    from music21.corpus.chorales import Iterator
+    """The chorales in Riemenschneider's order; repeats are not played out.
 
-    files = list(dict.fromkeys(Iterator(returnType="filename")))
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        for song in pool.map(_parse, files, chunksize=8):
-            yield Entry(song)
+    Raises:
+        FileError: music21 can't read its own files, or no process could be started for it.
+    """
+    from music21.corpus.chorales import Iterator
+    from music21.exceptions21 import Music21Exception
+
+    advice = "Try again; pip install --force-reinstall music21 brings its files back."
+    with sentence("The chorales can't be read", advice, (Music21Exception, BrokenProcessPool)):
+        files = list(dict.fromkeys(Iterator(returnType="filename")))
+        with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+            for song in pool.map(_parse, files, chunksize=8):
+                yield Entry(song)
 
 
 def score(name: str):  # type: ignore[no-untyped-def]  # music21's Score, imported only here

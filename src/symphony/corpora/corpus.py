@@ -6,18 +6,18 @@ import difflib
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Literal
 
 from symphony.corpora import asap, chorales, folder, folk, maestro, nottingham, splits, table
-from symphony.corpora.download import cache_folder, mirror
+from symphony.corpora.download import NAME_ANOTHER, cache_folder, mirror
 from symphony.corpora.source import Entries, Skipped, Source
-from symphony.errors import RequestError, SongError
-from symphony.files import sentence
+from symphony.errors import FileError, RequestError, SongError
+from symphony.files import sentence, shown
 from symphony.song import Song
+from symphony.typed import from_json
 
 PARSER = 4  # raise when the same files would give other songs or splits
 MODULES = (chorales, folk, nottingham, asap, maestro)
@@ -45,12 +45,11 @@ class Corpus:
     pieces: tuple[str, ...]
     split: tuple[str, ...]
     fingerprint: str
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
 
     def part(self, split: str) -> table.Songs:
         """The songs of one split."""
-        rows = [row for row, at in zip(self.songs.rows, self.split, strict=True) if at == split]
-        return table.Songs(self.songs.notes, self.songs.pairs, rows)
+        return self.songs.part(at == split for at in self.split)
 
     @property
     def train(self) -> table.Songs:
@@ -70,17 +69,27 @@ class Corpus:
     def subset(self, count: int) -> list[Song]:
         """The first ``count`` training songs, in a fixed order: by a hash of their names."""
         train = self.train
-        order = sorted(
-            range(len(train)), key=lambda i: hashlib.sha256(train.rows[i]["name"].encode()).digest()
-        )
+        keys = [hashlib.sha256(name.encode()).digest() for name in train.names]
+        order = sorted(range(len(train)), key=keys.__getitem__)
         return [train[i] for i in order[:count]]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the cache keeps of a corpus beside its songs; :class:`Corpus` explains it."""
+
+    pieces: list[str]
+    split: list[Literal["train", "validation", "test"]]
+    fingerprint: str
+    skipped: list[tuple[str, str]]
+    whole: bool  # else some files only couldn't be read that day: look again
 
 
 def load_corpus(name_or_path: str | Path, *, progress: bool = True) -> Corpus:
     """A corpus by name, or any folder of MIDI and ABC files.
 
     The first call parses (and downloads where needed); later ones take the notes from a cache
-    in under a second.
+    in under a second. Files of a folder that were left out are named at every load.
 
     Args:
         name_or_path: chorales, folk, nottingham, asap, maestro, or a folder.
@@ -89,8 +98,8 @@ def load_corpus(name_or_path: str | Path, *, progress: bool = True) -> Corpus:
     Raises:
         RequestError: no such corpus or folder.
         SongError: no music in it.
-        FileError: a failed download, files that are not the published ones, or a cache that
-            can't be written.
+        FileError: a failed download, files that are not the published ones, a folder or a cache
+            that can't be used, or a reader that can't be run.
     """
     name = str(name_or_path)
     if name in SOURCES:
@@ -99,35 +108,81 @@ def load_corpus(name_or_path: str | Path, *, progress: bool = True) -> Corpus:
             from importlib.metadata import version
 
             key += f"-music21-{version('music21')}"
-    elif Path(name).expanduser().is_dir():
-        path = Path(name).expanduser()
-        source, read = folder.source(path), lambda: folder.read(path)
-        key = f"folder-{PARSER}-{folder.stamp(path)[:24]}"
     else:
-        near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise RequestError(
-            f"There is no corpus or folder {name!r}. {hint}Corpora: {', '.join(SOURCES)}."
-        )
+        found = folder.look(_folder(name))
+        source, read = folder.source(found.path), lambda: folder.read(found)
+        key = f"folder-{PARSER}-{found.stamp[:24]}"
     kept = cache_folder() / "corpora" / key
+    loaded = _kept(kept, source)
+    parsed = loaded is None
+    if loaded is None:
+        table.remove(kept)
+        loaded = _parse(kept, source, read, progress)
+    # What a published corpus lacks is the same for everyone, and nobody's to mend.
+    if loaded.skipped and (parsed or name not in SOURCES):
+        reasons = _reasons(loaded.skipped)
+        warnings.warn(f"{source.title}: left out{reasons}. All: corpus.skipped.", stacklevel=2)
+    return loaded
+
+
+def resolved(name_or_path: str | Path) -> str:
+    """The name of a corpus as it is, a folder by its absolute path: what holds anywhere.
+
+    Raises:
+        RequestError: no such corpus or folder.
+    """
+    name = str(name_or_path)
+    return name if name in SOURCES else str(_folder(name))
+
+
+def _folder(name: str) -> Path:
+    """A folder's absolute path.
+
+    Raises:
+        RequestError: it is none.
+    """
+    if _is_folder(name):
+        return Path(name).expanduser().resolve()
+    near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise RequestError(
+        f"There is no corpus or folder {shown(name)!r}. {hint}Corpora: {', '.join(SOURCES)}."
+    )
+
+
+def _is_folder(name: str) -> bool:
     try:
-        songs, document = table.read(kept)
-    except (OSError, ValueError, KeyError):
-        songs, document = _parse(kept, source, read, progress)
+        return bool(name) and Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # too long a name, or an unknown user's home
+        return False
+
+
+def _kept(kept: Path, source: Source) -> Corpus | None:
+    """The corpus from the cache; None where it isn't there, or not as it was written."""
+    try:
+        songs, about = table.read(kept)
+        known = from_json(_Known, about)
+        "".join([*known.pieces, *(word for pair in known.skipped for word in pair)]).encode()
+    except (OSError, ValueError):
+        return None
+    fits = len(known.pieces) == len(known.split) == len(songs) > 0
+    return _corpus(source, songs, known) if fits and known.whole else None
+
+
+def _corpus(source: Source, songs: table.Songs, known: _Known) -> Corpus:
     return Corpus(
         name=source.name,
         source=source,
         songs=songs,
-        pieces=tuple(document["pieces"]),
-        split=tuple(document["split"]),
-        fingerprint=document["fingerprint"],
-        skipped=tuple((file, reason) for file, reason in document["skipped"]),
+        pieces=tuple(known.pieces),
+        split=tuple(known.split),
+        fingerprint=known.fingerprint,
+        skipped=tuple(known.skipped),
     )
 
 
-def _parse(
-    kept: Path, source: Source, read: Callable[[], Entries], progress: bool
-) -> tuple[table.Songs, dict[str, Any]]:
+def _parse(kept: Path, source: Source, read: Callable[[], Entries], progress: bool) -> Corpus:
+    """Read a corpus, write it to the cache, and open it."""
     from tqdm.auto import tqdm
 
     skipped: list[Skipped] = []
@@ -138,7 +193,7 @@ def _parse(
         for entry in tqdm(
             read(), desc=f"reading {source.name}", unit=" songs", disable=not progress
         ):
-            if isinstance(entry, tuple):
+            if isinstance(entry, Skipped):
                 skipped.append(entry)
                 continue
             pieces.append(entry.piece)
@@ -147,47 +202,53 @@ def _parse(
 
     def finish(written: table.Songs) -> dict[str, Any]:
         if not len(written):
-            raise SongError(f"No music could be read from {source.title}{_reasons(skipped)}.")
-        names = [row["name"] for row in written.rows]
-        groups = splits.near_duplicates(written, pieces)
+            reasons = _reasons(_pairs(skipped))
+            raise SongError(f"No music could be read from {source.title}{reasons}.")
+        names = written.names
+        groups = splits.near_duplicates(written, pieces, progress)
         split = official if all(official) else splits.split_by_group(names, groups)
         digest = hashlib.sha256(repr((names, split)).encode())
-        digest.update(np.ascontiguousarray(written.notes).tobytes())
+        for block in written.blocks():
+            digest.update(block)
         return {
             "pieces": [pieces[group] or f"{names[group]} ({group})" for group in groups],
             "split": split,
-            "skipped": skipped,
             "fingerprint": digest.hexdigest(),
+            "skipped": _pairs(skipped),
+            "whole": all(each.lasting for each in skipped),
         }
 
     with sentence(
         f"The parsed corpus {source.name} can't be kept in {kept.parent}",
-        "Nothing was left behind. Make room, or name another folder in SYMPHONY_CACHE.",
+        f"Nothing was left behind. {NAME_ANOTHER}",
     ):
-        songs_and_document = table.write(kept, songs(), finish)
-    if skipped:
-        warnings.warn(f"{source.title}: left out{_reasons(skipped)}.", stacklevel=3)
-    return songs_and_document
+        parsed, about = table.write(kept, songs(), finish)
+    return _corpus(source, parsed, from_json(_Known, about))
 
 
-def _reasons(skipped: Sequence[Skipped], most: int = 5) -> str:
+def _pairs(skipped: Sequence[Skipped]) -> list[tuple[str, str]]:
+    return [(each.file, each.reason) for each in skipped]
+
+
+def _reasons(skipped: Sequence[tuple[str, str]], most: int = 3) -> str:
     """How many files were left out, and why the first few; empty for none."""
     if not skipped:
         return ""
-    shown = "; ".join(f"{file} ({reason.rstrip('.')})" for file, reason in skipped[:most])
+    first = "; ".join(f"{file} ({reason.rstrip('.')})" for file, reason in skipped[:most])
     more = f"; and {len(skipped) - most} more" if len(skipped) > most else ""
-    return f" {len(skipped)}: {shown}{more}"
+    return f" {len(skipped)}: {first}{more}"
 
 
 def is_present(name_or_path: str | Path) -> bool:
     """Whether a corpus can be loaded without the network."""
     name = str(name_or_path)
     if name not in SOURCES:
-        return Path(name).expanduser().is_dir()
+        return _is_folder(name)
     if SOURCES[name].embedded or (cache_folder() / "corpora" / f"{name}-{PARSER}").is_dir():
         return True
-    local, file = mirror(), SOURCES[name].url.rsplit("/", 1)[-1]
-    places = [cache_folder() / "downloads"] + ([local] if local else [])
+    file, places = SOURCES[name].url.rsplit("/", 1)[-1], [cache_folder() / "downloads"]
+    with suppress(FileError):  # a mirror that isn't there holds nothing
+        places += filter(None, [mirror()])
     return any((place / part).exists() for place in places for part in (name, file))
 
 

@@ -13,24 +13,45 @@ from pathlib import Path
 
 from symphony.corpora.source import Source
 from symphony.errors import FileError
-from symphony.files import sentence, written
+from symphony.files import sentence, shown, written
 
 LARGEST_UNPACKED = 2_000_000_000  # bytes
+NAME_ANOTHER = "Name a folder with room, to which you may write, in SYMPHONY_CACHE."
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
 def cache_folder() -> Path:
-    """Where parsed and downloaded corpora are kept: SYMPHONY_CACHE, or the user's cache."""
+    """Where parsed and downloaded corpora are kept: SYMPHONY_CACHE, or the user's cache.
+
+    Raises:
+        FileError: SYMPHONY_CACHE names a file.
+    """
     import platformdirs
 
     named = os.environ.get("SYMPHONY_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("symphony"))
+    folder = Path(named or platformdirs.user_cache_dir("symphony")).absolute()
+    with sentence(f"The cache {folder} can't be used", NAME_ANOTHER):
+        if folder.exists() and not folder.is_dir():
+            raise FileError(f"The cache {shown(folder)} is a file, not a folder. {NAME_ANOTHER}")
+    return folder
 
 
 def mirror() -> Path | None:
-    """The folder named by SYMPHONY_DATA, where there is one."""
+    """The folder named by SYMPHONY_DATA; None where none is named.
+
+    Raises:
+        FileError: there is no such folder.
+    """
     named = os.environ.get("SYMPHONY_DATA")
-    return Path(named) if named and Path(named).is_dir() else None
+    if not named:
+        return None
+    with sentence(f"The folder {named}, named by SYMPHONY_DATA, can't be read"):
+        if not Path(named).is_dir():
+            raise FileError(
+                f"SYMPHONY_DATA names {shown(named)!r}, and there is no such folder: name the one "
+                "that holds the corpora, or unset it to download them."
+            )
+    return Path(named).absolute()
 
 
 def manifest(folder: Path, wanted: Callable[[Path], bool]) -> str:
@@ -64,9 +85,9 @@ def fetch_files(source: Source, wanted: Callable[[Path], bool], progress: bool =
         return _checked(local / source.name, source, wanted)
     kept = cache_folder() / "downloads" / source.name
     if kept.is_dir():
-        return kept
+        return _checked(kept, source, wanted)
     archive = fetch(source, progress, sha256=None)
-    with sentence(f"{kept} can't be written"):
+    with sentence(f"{kept} can't be written", NAME_ANOTHER):
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{source.name}-", dir=kept.parent))
         try:
@@ -96,7 +117,7 @@ def fetch(source: Source, progress: bool = True, *, sha256: str | None) -> Path:
     kept = cache_folder() / "downloads" / name
     if kept.is_file() and _has_hash(kept, sha256):
         return kept
-    with sentence(f"{kept.parent} can't be written"):
+    with sentence(f"{kept.parent} can't be written", NAME_ANOTHER):
         kept.parent.mkdir(parents=True, exist_ok=True)
     with written(kept) as partial:
         _download(source, partial, sha256, progress)
@@ -137,10 +158,12 @@ def _has_hash(path: Path, sha256: str | None) -> bool:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a zip file so that nothing lands outside ``folder``.
+    """Unpack a zip file into a folder of its own, so that nothing lands outside.
 
     Raises:
-        FileError: not a zip file, one that points outside, or one that swells past 2 GB.
+        FileError: not a zip file, one that is damaged, encrypted, packed in an unknown way, points
+            outside, or swells past 2 GB. The folder is removed.
+        OSError: no room.
     """
     try:
         with zipfile.ZipFile(archive) as packed:
@@ -151,8 +174,16 @@ def unpack(archive: Path, folder: Path) -> None:
                 if not target.is_relative_to(folder.resolve()):
                     raise FileError(f"{archive.name} tries to write outside its folder.")
                 packed.extract(info, folder)
-    except zipfile.BadZipFile:
-        raise FileError(f"{archive.name} is not a whole zip file.") from None
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        disk = isinstance(error, OSError) and error.errno in DISK_ERRORS
+        if isinstance(error, FileError) or disk or not isinstance(error, Exception):
+            raise
+        if isinstance(error, zipfile.BadZipFile):
+            raise FileError(f"{archive.name} is not a whole zip file ({error}).") from None
+        # zipfile raises many kinds where it meets what it doesn't know
+        reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
+        raise FileError(f"{archive.name} can't be unpacked ({reason}).") from None
 
 
 def _checked(folder: Path, source: Source, wanted: Callable[[Path], bool]) -> Path:

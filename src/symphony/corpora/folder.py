@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,59 +30,59 @@ class MusicFolder:
     unread: tuple[Skipped, ...]
     stamp: str
 
-    @staticmethod
-    def of(path: Path) -> MusicFolder:
-        """Look through a folder.
 
-        Raises:
-            FileError: the folder can't be looked at.
-            SongError: there is no music.
-        """
-        unread: list[Skipped] = []
+def look(path: Path) -> MusicFolder:
+    """Look through a folder, given by its absolute path.
 
-        def skip(error: OSError) -> None:
-            if str(error.filename) == str(path):
-                raise FileError(f"The folder {shown(path)} can't be read: {error.strerror}.")
-            name = shown(os.path.relpath(error.filename, path))
-            unread.append(Skipped(name, f"It can't be read: {error.strerror}.", lasting=False))
+    Raises:
+        FileError: the folder can't be looked at.
+        SongError: there is no music.
+    """
+    unread: list[Skipped] = []
 
-        found = []
-        for parent, _, names in os.walk(path, onerror=skip):
-            for name in names:
-                file = Path(parent, name)
-                if file.suffix.lower() not in SUFFIXES:
-                    continue
+    def skip(error: OSError) -> None:
+        if Path(error.filename) == path:
+            raise FileError(f"The folder {shown(path)} can't be read: {error.strerror}.")
+        name = shown(os.path.relpath(error.filename, path))
+        unread.append(Skipped(name, f"It can't be read: {error.strerror}.", lasting=False))
+
+    found = []
+    for parent, _, names in os.walk(path, onerror=skip):
+        for file in (Path(parent, name) for name in names):
+            if file.suffix.lower() in SUFFIXES:
                 try:
                     facts = file.stat()
-                    if file.is_file():
-                        found.append((file, facts.st_size, facts.st_mtime_ns))
                 except FileNotFoundError:  # a link to nowhere
-                    pass
+                    continue
                 except OSError as error:
                     skip(error)
-        if not found and not unread:
-            raise SongError(
-                f"The folder {shown(path)} holds no music: files ending in {', '.join(SUFFIXES)}."
-            )
-        found.sort()
-        facts_of_all = [(p.relative_to(path).as_posix(), *facts) for p, *facts in found]
-        stamp = hashlib.sha256(repr((str(path.resolve()), facts_of_all)).encode()).hexdigest()
-        return MusicFolder(path, tuple(file for file, *_ in found), tuple(unread), stamp)
-
-    @property
-    def source(self) -> Source:
-        """What is known of a reader's own folder."""
-        name = shown(self.path.name)
-        return Source(
-            name=name or "folder",
-            title=f"the folder {name}",
-            description="A folder of MIDI and ABC files.",
-            url=str(self.path),
-            licence="unknown: yours to say",
-            citation="",
+                    continue
+                if stat.S_ISREG(facts.st_mode):
+                    found.append((file, facts.st_size, facts.st_mtime_ns))
+    if not found and not unread:
+        raise SongError(
+            f"The folder {shown(path)} holds no music: files ending in {', '.join(SUFFIXES)}."
         )
+    found.sort()
+    known = [(file.relative_to(path).as_posix(), size, time) for file, size, time in found]
+    stamp = hashlib.sha256(repr((str(path.resolve()), known)).encode()).hexdigest()
+    return MusicFolder(path, tuple(file for file, *_ in found), tuple(unread), stamp)
 
-    def read(self) -> Entries:
-        """The songs of the folder; a broken file is an entry with its reason, never fatal."""
-        yield from self.unread
-        yield from read_files(self.files, self.path)
+
+def source(path: Path) -> Source:
+    """What is known of a reader's own folder, given by its absolute path."""
+    name = shown(path.name) or "folder"
+    return Source(
+        name=name,
+        title=f"the folder {name}",
+        description="A folder of MIDI and ABC files.",
+        url=str(path),
+        licence="unknown: yours to say",
+        citation="",
+    )
+
+
+def read(found: MusicFolder) -> Entries:
+    """The songs of a folder; a broken file is an entry with its reason, never fatal."""
+    yield from found.unread
+    yield from read_files(found.files, found.path)

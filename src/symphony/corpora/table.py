@@ -1,7 +1,8 @@
 """Parsed corpora on disk: one flat table of notes, mapped into memory, songs cut from it.
 
 A folder holds ``notes.bin`` (rows of NOTE), ``pairs.bin`` (tempo and pedal rows of two
-doubles) and ``songs.json``. It is written under another name and renamed when whole.
+doubles) and ``songs.json``. It is written under another name and renamed when whole. What is read
+is checked by type and bound before it is used, for a cache may be edited or damaged.
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from jaxtyping import Int64
 
+from symphony.errors import FileError, SongError
 from symphony.song import Song
+from symphony.typed import from_json
 
 NOTE = np.dtype(
     [
@@ -30,16 +37,73 @@ NOTE = np.dtype(
 )
 
 
+UNFINISHED = 24 * 3600  # seconds after which a table under its other name is nobody's work
+WORDS = ("name", "source", "abc")  # what of a song is text
+
+
+@dataclass(frozen=True)
+class Index:
+    """What ``songs.json`` says of the songs, in columns of one value a song.
+
+    Attributes:
+        name, source, abc: of the song.
+        quarters: whether its beat is known.
+        notes: rows in ``notes.bin``.
+        tempo, pedal: rows in ``pairs.bin``, where each song's tempo stands before its pedal.
+    """
+
+    name: list[str] = field(default_factory=list)
+    source: list[str] = field(default_factory=list)
+    abc: list[str | None] = field(default_factory=list)
+    quarters: list[bool] = field(default_factory=list)
+    notes: list[int] = field(default_factory=list)
+    tempo: list[int] = field(default_factory=list)
+    pedal: list[int] = field(default_factory=list)
+
+    def check(self, note_count: int, pair_count: int) -> None:
+        """Refuse columns that don't fit each other or the tables.
+
+        Raises:
+            ValueError: which.
+        """
+        columns = vars(self)
+        if len({len(columns[name]) for name in self.__dataclass_fields__}) != 1:
+            raise ValueError("columns of different lengths")
+        if min([*self.notes, *self.pedal], default=0) < 0 or min(self.tempo, default=1) < 1:
+            raise ValueError("rows of which there are fewer than none")
+        if (sum(self.notes), sum(self.tempo) + sum(self.pedal)) != (note_count, pair_count):
+            raise ValueError("rows that are not there")
+        for name in WORDS:
+            "".join(filter(None, columns[name])).encode()  # half a character is a ValueError
+
+    @cached_property
+    def spans(self) -> Int64[np.ndarray, "n 3 2"]:
+        """Where the notes, the tempo and the pedal of each song begin and end."""
+        end = np.cumsum(self.notes, dtype=np.int64)
+        pairs = np.column_stack([self.tempo, self.pedal]).astype(np.int64).reshape(-1)
+        pair_end = np.cumsum(pairs).reshape(-1, 2)
+        ends = np.column_stack([end, pair_end])
+        counts = np.column_stack([self.notes, self.tempo, self.pedal]).astype(np.int64)
+        return np.stack([ends - counts, ends], axis=2)
+
+
 @dataclass(frozen=True)
 class Songs(Sequence[Song]):
     """Songs of a table, each built when it is accessed: a corpus of any size costs no memory."""
 
+    folder: Path
     notes: np.ndarray
     pairs: np.ndarray
-    rows: Sequence[dict[str, Any]]
+    table: Index
+    rows: Sequence[int]  # of its columns
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def names(self) -> list[str]:
+        """What each song is called, without building it."""
+        return [self.table.name[row] for row in self.rows]
 
     @overload
     def __getitem__(self, at: int) -> Song: ...
@@ -47,23 +111,39 @@ class Songs(Sequence[Song]):
     def __getitem__(self, at: slice) -> Songs: ...
     def __getitem__(self, at: int | slice) -> Song | Songs:
         if isinstance(at, slice):
-            return Songs(self.notes, self.pairs, self.rows[at])
+            return Songs(self.folder, self.notes, self.pairs, self.table, self.rows[at])
         row = self.rows[at]
-        notes = self.notes[row["notes"][0] : row["notes"][1]]
-        known = bool(row["quarters"])
-        return Song(
-            onset=notes["onset"],
-            duration=notes["duration"],
-            pitch=notes["pitch"],
-            velocity=notes["velocity"],
-            onset_quarters=notes["onset_quarters"] if known else None,
-            duration_quarters=notes["duration_quarters"] if known else None,
-            tempo=self.pairs[row["tempo"][0] : row["tempo"][1]],
-            pedal=self.pairs[row["pedal"][0] : row["pedal"][1]],
-            name=row["name"],
-            source=row["source"],
-            abc=row["abc"],
-        )
+        (a, b), (c, d), (e, f) = self.table.spans[row]
+        notes, known = self.notes[a:b], self.table.quarters[row]
+        try:
+            return Song(
+                onset=notes["onset"],
+                duration=notes["duration"],
+                pitch=notes["pitch"],
+                velocity=notes["velocity"],
+                onset_quarters=notes["onset_quarters"] if known else None,
+                duration_quarters=notes["duration_quarters"] if known else None,
+                tempo=self.pairs[c:d],
+                pedal=self.pairs[e:f],
+                name=self.table.name[row],
+                source=self.table.source[row],
+                abc=self.table.abc[row],
+            )
+        except SongError as error:
+            raise FileError(
+                f"The parsed corpus in {self.folder} is damaged ({str(error).rstrip('.')}): remove "
+                "that folder, and it is made anew."
+            ) from None
+
+    def part(self, keep: Iterable[bool]) -> Songs:
+        """The songs for which ``keep`` is true."""
+        rows = [row for row, kept in zip(self.rows, keep, strict=True) if kept]
+        return Songs(self.folder, self.notes, self.pairs, self.table, rows)
+
+    def blocks(self, size: int = 1 << 16) -> Iterator[bytes]:
+        """The whole table of notes as bytes, a block at a time."""
+        for at in range(0, len(self.notes), size):
+            yield self.notes[at : at + size].tobytes()
 
 
 def write(
@@ -71,42 +151,36 @@ def write(
 ) -> tuple[Songs, dict[str, Any]]:
     """Write songs one by one into ``folder``, then open it.
 
-    ``finish`` sees the songs once all are written; what it returns joins the JSON document.
+    ``finish`` sees the songs once all are written; what it returns is kept beside them.
 
     Raises:
         OSError: the disk is full or not writable; nothing is left behind.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_unfinished(folder.parent)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        rows: list[dict[str, Any]] = []
+        index = Index()
         with (
             (partial / "notes.bin").open("wb") as notes,
             (partial / "pairs.bin").open("wb") as pairs,
         ):
             for song in songs:
                 table = np.zeros(len(song), NOTE)
-                for field in NOTE.names or ():
-                    values = getattr(song, field)
-                    table[field] = np.nan if values is None else values
-                row: dict[str, Any] = {
-                    "name": song.name,
-                    "source": song.source,
-                    "abc": song.abc,
-                    "quarters": song.onset_quarters is not None,
-                }
-                for key, file, values in (
-                    ("notes", notes, table),
-                    ("tempo", pairs, song.tempo),
-                    ("pedal", pairs, song.pedal),
-                ):
-                    begin = file.tell() // values.dtype.itemsize // (1 if key == "notes" else 2)
-                    file.write(np.ascontiguousarray(values).tobytes())
-                    row[key] = [begin, begin + len(values)]
-                rows.append(row)
-        document: dict[str, Any] = {"rows": rows}
+                for column in NOTE.names or ():
+                    values = getattr(song, column)
+                    table[column] = np.nan if values is None else values
+                notes.write(table.tobytes())
+                pairs.write(np.vstack([song.tempo, song.pedal]).astype("<f8").tobytes())
+                for name in WORDS:
+                    getattr(index, name).append(getattr(song, name))
+                index.quarters.append(song.onset_quarters is not None)
+                index.notes.append(len(song))
+                index.tempo.append(len(song.tempo))
+                index.pedal.append(len(song.pedal))
+        document: dict[str, Any] = {"songs": asdict(index), "about": {}}
         (partial / "songs.json").write_text(json.dumps(document))
-        document |= finish(read(partial)[0])
+        document["about"] = finish(read(partial)[0])
         (partial / "songs.json").write_text(json.dumps(document))
         _put(partial, folder)
     except BaseException:
@@ -123,30 +197,51 @@ def _put(partial: Path, folder: Path) -> None:
         try:
             read(folder)
             shutil.rmtree(partial)
-        except (OSError, ValueError, KeyError):  # what stands there is broken, or there is nothing
-            shutil.rmtree(folder, ignore_errors=True)
+        except (OSError, ValueError):  # what stands there is broken, or there is nothing
+            remove(folder)
             partial.rename(folder)
 
 
+def remove(folder: Path) -> None:
+    """Remove a table, or whatever stands in its place, as far as that can be done."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.unlink()
+
+
+def _remove_unfinished(parent: Path) -> None:
+    """Remove what a kill left behind; a younger one may be another process's work."""
+    for left in parent.glob(".*-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > UNFINISHED:
+                shutil.rmtree(left)
+
+
 def read(folder: Path) -> tuple[Songs, dict[str, Any]]:
-    """The songs in a folder of :func:`write`, and its JSON document.
+    """The songs in a folder of :func:`write`, and what ``finish`` returned.
 
     Raises:
-        OSError, ValueError, KeyError: not such a folder, or cut short.
+        OSError, ValueError: not such a folder, cut short, or changed since.
     """
-    document = json.loads((folder / "songs.json").read_text())
-    rows = document["rows"]
-    count = rows[-1]["notes"][1] if rows else 0
-    pair_count = rows[-1]["pedal"][1] if rows else 0
-    notes = _map(folder / "notes.bin", NOTE, (count,))
-    return Songs(
-        notes, _map(folder / "pairs.bin", np.dtype("<f8"), (pair_count, 2)), rows
-    ), document
+    path = folder / "songs.json"
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        document = from_json(dict[str, dict[str, Any]], json.loads(path.read_text()))
+        index = from_json(Index, document["songs"])
+        about: dict[str, Any] = document["about"]
+    except (KeyError, RecursionError) as error:
+        raise ValueError(f"{path} is no list of songs") from error
+    notes = _map(folder / "notes.bin", NOTE)
+    pairs = _map(folder / "pairs.bin", np.dtype(("<f8", 2)))
+    index.check(len(notes), len(pairs))
+    return Songs(folder, notes, pairs, index, range(len(index.name))), about
 
 
-def _map(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    if path.stat().st_size != int(np.prod(shape)) * dtype.itemsize:
+def _map(path: Path, dtype: np.dtype) -> np.ndarray:
+    count, rest = divmod(path.stat().st_size, dtype.itemsize)
+    if rest:
         raise ValueError(f"{path.name} is cut short")
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    return np.memmap(path, dtype, mode="r", shape=shape)
+    if not count:
+        return np.empty(0, dtype)
+    return np.memmap(path, dtype, mode="r", shape=(count,))

@@ -28,7 +28,8 @@ def pulse_clarity(song: Song, window: float = 10.0) -> float:
     """
     found = []
     for start in np.arange(0.0, max(song.seconds - window / 2, FRAME), window / 2):
-        onsets = np.unique(np.round((song.onset - start) / FRAME).astype(int))
+        near = slice(*np.searchsorted(song.onset, [start - 1, start + window + 1]))
+        onsets = np.unique(np.round((song.onset[near] - start) / FRAME).astype(int))
         onsets = onsets[(onsets >= 0) & (onsets < window / FRAME)]
         if len(onsets) >= 8:
             found.append(_clarity(onsets, int(window / FRAME)))

@@ -16,6 +16,7 @@ FRAMES = 2  # a second
 KEPT, PENALTY = 0.15, -2.0  # of all similarities, the share that counts; what others cost
 SHORT, MIDDLE, LONG = (3.0, 8.0), (8.0, 15.0), (15.0, np.inf)  # seconds
 MOST = 600  # frames: five minutes
+BLOCK = 1_000_000  # notes times frames looked at together: bounds the memory
 
 
 def structure_indicator(song: Song, span: tuple[float, float] = SHORT) -> float:
@@ -31,21 +32,25 @@ def structure_indicator(song: Song, span: tuple[float, float] = SHORT) -> float:
     Returns:
         The indicator; NaN for a song not twice as long as the shortest segment.
     """
-    similar = self_similarity(chroma(song)[:MOST])
+    similar = self_similarity(chroma(song, MOST))
     lengths = range(max(round(span[0] * FRAMES), 1), min(int(span[1] * FRAMES), len(similar)) + 1)
     if len(similar) < 2 * lengths.start or not lengths:
         return float("nan")
     return max(float(fitness(similar, length).max()) for length in lengths)
 
 
-def chroma(song: Song) -> Float64[np.ndarray, "n 12"]:
-    """Seconds that each pitch class sounds in each half second."""
+def chroma(song: Song, most: int | None = None) -> Float64[np.ndarray, "n 12"]:
+    """Seconds that each pitch class sounds in each half second, of the first ``most`` or all."""
     count = int(np.ceil(song.seconds * FRAMES))
+    count = count if most is None else min(count, most)
     edges = np.arange(count + 1) / FRAMES
-    first = np.maximum(song.onset[:, None], edges[:-1])
-    seconds = np.minimum(song.end[:, None], edges[1:]) - first  # of each note in each frame
     out = np.zeros((count, 12))
-    np.add.at(out.T, song.pitch % 12, np.maximum(seconds, 0.0))
+    block = max(BLOCK // max(count, 1), 1)
+    for at in range(0, int(np.searchsorted(song.onset, edges[-1])), block):
+        notes = slice(at, at + block)
+        first = np.maximum(song.onset[notes, None], edges[:-1])
+        seconds = np.minimum(song.end[notes, None], edges[1:]) - first  # of each note in each frame
+        np.add.at(out.T, song.pitch[notes] % 12, np.maximum(seconds, 0.0))
     return out
 
 

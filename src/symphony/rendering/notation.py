@@ -173,6 +173,7 @@ def _slim(svg: str, label: str) -> str:
     svg = re.sub(r'\sdata-[a-z-]+="[^"]*"', "", svg)
     svg = re.sub(r"<g[^>]*/>", "", svg)
     svg = svg.replace('color="black"', 'fill="currentColor"', 1)
+    label = re.sub(r"[\x00-\x1f\x7f]", " ", label)  # no sign of an XML document
     head = f'<svg role="img" aria-label="{html.escape(label)}" '
     svg = svg[svg.index("<svg") :].replace("<svg ", head, 1)
     return svg

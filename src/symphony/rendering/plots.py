@@ -86,7 +86,9 @@ def piano_roll(
         shades = np.asarray(color)[shown]
     _bars(ax, song, shown, shades)
     _frame(ax, song.pitch[shown] if len(shown) else song.pitch, start, end)
-    ax.set_title(song.name if title is None else title, loc="left", fontsize=10)
+    # a name is no formula, whatever signs it holds
+    name = song.name if title is None else title
+    ax.set_title(name, loc="left", fontsize=10, parse_math=False)
     if color is None and len(shown) and np.ptp(song.velocity[shown]):
         ax.set_title("darker: louder", loc="right", fontsize=8, color="#555555")
     return ax
@@ -178,7 +180,8 @@ def sample_history(
             piano_roll(song, ax, seconds=(0.0, end))
         _frame(ax, pitches, 0.0, end)
         ax.set_title("", loc="right")
-        ax.set_title(song.name if titles is None else titles[i], loc="left", fontsize=10)
+        name = song.name if titles is None else titles[i]
+        ax.set_title(name, loc="left", fontsize=10, parse_math=False)
         ax.set(xlabel="", ylabel="pitch" if i == 0 else "")
         ax.set_xticks([0.0, end], [clock(0.0), clock(end)])  # more would not fit
         for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
@@ -236,7 +239,8 @@ def _frame(ax: Axes, pitch: np.ndarray, start: float, end: float) -> None:
     ax.figure.set_facecolor("white")
     ax.set(xlim=(start, end), ylim=(low, high), ylabel="pitch", xlabel="minutes:seconds")
     ax.set_yticks(octaves, [note_name(max(octave, 0)) for octave in octaves])
-    step = next((s for s in _STEPS if (end - start) / s <= 9), _STEPS[-1])
+    hours = np.ceil((end - start) / 9 / 3600) * 3600  # beyond all steps
+    step = next((s for s in _STEPS if (end - start) / s <= 9), hours)
     times = np.arange(np.ceil(start / step) * step, end + 1e-9, step)
     ax.set_xticks(times, [clock(t) for t in times])
     ax.grid(axis="y", color="#dddddd", linewidth=0.8)

@@ -128,23 +128,23 @@ def card_of(name_or_folder: str | Path) -> tuple[Card, Path]:
     Raises:
         FileError: there is none, or it is broken.
     """
-    from symphony.training.card import Card
+    from symphony.training.card import CARD, Card
     from symphony.training.run import STATE
 
-    name = str(name_or_folder)
-    folder = SHIPPED / name if name in shipped() else Path(name)
+    name, here = str(name_or_folder), set()
     try:
-        folder = folder.expanduser()
+        folder = SHIPPED / name if name in shipped() else Path(name).expanduser()
+        here = {part for part in (CARD, STATE) if (folder / part).is_file()}
+    except (OSError, RuntimeError, ValueError):  # no name of a folder, or nobody's home
+        pass
+    if CARD in here:
         return Card.load(folder), folder
-    except (OSError, RuntimeError):  # RuntimeError: the home of someone who isn't here
-        if (folder / STATE).is_file():
-            raise FileError(
-                f"The run in {name} isn't finished: go on with --resume --out {name}."
-            ) from None
-        raise FileError(
-            f"There is no model {name!r}: neither shipped nor the folder of a finished run."
-            f"{_nearest(name, (*shipped(), *NGRAMS))}"
-        ) from None
+    if STATE in here:
+        raise FileError(f"The run in {name} isn't finished: go on with --resume --out {name}.")
+    raise FileError(
+        f"There is no model {name!r}: neither shipped nor the folder of a finished run."
+        f"{_nearest(name, (*shipped(), *NGRAMS))}"
+    )
 
 
 def system_of(card: Card) -> Any:

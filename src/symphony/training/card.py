@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony.errors import FileError
-from symphony.files import written
+from symphony.files import sentence, written
 from symphony.typed import from_json
 
 CARD = "card.json"
@@ -54,10 +54,10 @@ class Card:
         """Read ``card.json``.
 
         Raises:
-            OSError: there is none.
-            FileError: it is broken.
+            FileError: it can't be read, or is broken.
         """
-        text = (folder / CARD).read_bytes()
+        with sentence(f"The card in {folder} can't be read"):
+            text = (folder / CARD).read_bytes()
         try:
             card: Card = from_json(Card, json.loads(text), "card")
             from_json(dict[str, str], card.corpus, "facts.corpus")

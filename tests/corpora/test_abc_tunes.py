@@ -1,0 +1,192 @@
+"""The ABC reader: a tune that spoils things costs itself, and nothing else."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from making import random_song
+
+from symphony.corpora import abc_tunes, files, load_corpus
+from symphony.corpora.abc_tunes import AbcReader, parse_tunes, read_abc, split_tunes, title
+from symphony.errors import FileError, SongError
+from symphony.song import Song
+
+TUNE = "X:3\nT:Scale\nM:4/4\nL:1/4\nQ:1/4=60\nK:G\nG A B c|d e f g|]\n"
+STALLING = "X:1\nT:Stall\nK:C\nZ99999999|\nC|\n"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize(
+    ("tune", "reason"),
+    [
+        ("X:1\nT:Bad\nK:C\nC,,,,,,,,,,,,,,|\n", "pitch lies between"),
+        ("X:1\nT:Bad\nQ:1/4=9999999999\nK:C\nC|\n", "tempo"),
+        ("X:1\nT:Bad\nM:4/4\nL:1/4\nQ:1/4=1\nK:C\nC9999|\n", "more than a day"),
+    ],
+)
+def test_a_tune_out_of_range_is_named_and_the_others_stay(tmp_path, tune, reason):
+    home = tmp_path / "music"
+    home.mkdir()
+    (home / "tunes.abc").write_text(TUNE + "\n" + tune + "\n" + TUNE.replace("G A", "A A"))
+    with pytest.warns(UserWarning, match="left out 1: tunes.abc: Bad"):
+        corpus = load_corpus(home, progress=False)
+    assert [song.name for song in corpus.songs] == ["Scale", "Scale"]
+    ((name, why),) = corpus.skipped
+    assert name == "tunes.abc: Bad"
+    assert reason in why
+
+
+def test_a_byte_order_mark_costs_no_tune(tmp_path):
+    first, second = TUNE, TUNE.replace("Scale", "Second")
+    (tmp_path / "a.abc").write_bytes(b"\xef\xbb\xbf" + first.encode())
+    assert files.read_song(tmp_path / "a.abc").name == "Scale"
+    # Files put together keep their marks, in the middle now.
+    assert split_tunes(f"\ufeff{first}\n\ufeff{second}") == [first, second]
+
+
+def test_titles_are_found_at_once_whatever_the_text():
+    begun = time.perf_counter()
+    assert title("X:1\nT:a" + " " * 49_000 + "b\n").startswith("a ")
+    assert title("X:1\nT:\nT:  Second \nK:C\n") == "Second"
+    assert title("X: 7\nT:\nM:4/4\n") == "X: 7"
+    assert time.perf_counter() - begun < 1
+
+
+def test_directives_and_headers_keep_their_letters():
+    tune = "X:1\n%%MIDI vc u_A\nK:C\nuC vD|\n"
+    assert abc_tunes._plain(tune) == "X:1\n%%MIDI vc u_A\nK:C\nC D|\n".replace("uC", "C")
+
+
+def test_a_stalling_tune_is_left_out_within_its_time():
+    with AbcReader() as reader:
+        assert isinstance(reader.read(TUNE), Song)
+        begun = time.perf_counter()
+        assert reader.read(STALLING) == "it takes longer than 2 s to read"
+        assert time.perf_counter() - begun < 8  # on a busy machine; it took 43 s without a limit
+        assert isinstance(reader.read(TUNE), Song)
+        assert reader.seconds > 1.5
+
+
+def test_a_file_of_stalling_tunes_has_a_budget(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "FILE_LIMIT", 1)
+    (tmp_path / "a.abc").write_text(TUNE + (STALLING + "\n") * 50)
+    (tmp_path / "b.abc").write_text(TUNE)
+    found = list(files.read_files([tmp_path / "a.abc", tmp_path / "b.abc"], tmp_path))
+    good, stall, rest, other = found
+    assert (good.song.name, other.song.name) == ("Scale", "Scale")
+    assert (stall.file, stall.reason) == ("a.abc: Stall", "it takes longer than 2 s to read")
+    assert (rest.file, rest.reason[:31]) == ("a.abc", "its last 49 tunes are not read:")
+
+
+def test_a_stopped_reader_leaves_no_process_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(abc_tunes.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(abc_tunes, "PATIENCE", 0.5)
+    with AbcReader() as reader:
+        reader._worker = abc_tunes._Worker()
+        group = reader._worker.process.pid
+        assert [path.name[:13] for path in tmp_path.iterdir()] == ["symphony-abc-"]
+        assert reader.read(STALLING) == "it crashes or stalls the ABC reader"
+    deadline = time.monotonic() + 20
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:  # until the system has buried what was killed
+            os.killpg(group, 0)  # the worker, and abc2midi below it
+            time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_readers_at_once_keep_their_tunes_apart():
+    # symusic numbers its temporary files alike in every process
+    tunes = [f"X:1\nT:t\nL:1/4\nK:C\n{'CDEFGAB'[i % 7] * (1 + i // 7)}|\n" for i in range(70)]
+    with AbcReader() as one, AbcReader() as other:
+        for tune in tunes:
+            for reader in (one, other):
+                assert reader.read(tune).pitch.tolist() == read_letters(tune)
+
+
+def read_letters(tune):
+    letters = tune.splitlines()[-1].rstrip("|")
+    return [dict(zip("CDEFGAB", (60, 62, 64, 65, 67, 69, 71), strict=True))[c] for c in letters]
+
+
+def run(code, **settings):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_missing_tmpdir_costs_no_tune(tmp_path):
+    code = (
+        "from symphony.corpora.abc_tunes import read_abc\n"
+        f"print(len(read_abc({TUNE!r})))\n"
+    )  # fmt: skip
+    done = run(code, TMPDIR=str(tmp_path / "missing"))
+    assert (done.stdout, done.returncode) == ("8\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("kind", ["starts not", "reads nothing", "stops reading"])
+def test_a_reader_that_fails_is_no_fault_of_any_file(tmp_path, cache, monkeypatch, kind):
+    home = tmp_path / "music"
+    home.mkdir()
+    (home / "tunes.abc").write_text(TUNE)
+    random_song().to_midi(home / "good.mid")
+    if kind == "starts not":
+        monkeypatch.setattr(abc_tunes.sys, "executable", str(tmp_path / "no-python"))
+        match = "ABC reader can't be started: No such file"
+    elif kind == "reads nothing":
+        monkeypatch.setattr(abc_tunes.sys, "executable", "/bin/false")
+        match = "ABC reader can't be started: its process ended with exit code 1"
+    else:
+        monkeypatch.setattr(abc_tunes._Worker, "_answer", lambda _: {"broken": "no room"})
+        match = "can't read even a plain scale: no room"
+    with pytest.raises(FileError, match=match):
+        load_corpus(home, progress=False)
+    assert list((cache / "corpora").iterdir()) == []
+    monkeypatch.undo()
+    monkeypatch.setenv("SYMPHONY_CACHE", str(cache))
+    assert len(load_corpus(home, progress=False).songs) == 2
+
+
+def test_the_worker_notices_that_it_can_not_write():
+    # A full disk below abc2midi: every tune fails, and so does a plain scale.
+    code = (
+        "from symphony.corpora import abc_tunes\n"
+        "abc_tunes.LARGEST_OUTPUT = 0\n"
+        "abc_tunes._set_limits()\n"
+        "print(bool(abc_tunes._broken()))\n"
+    )
+    done = run(code)
+    assert done.stdout.endswith("True\n"), done.stderr
+
+
+def test_chorales_that_can_not_be_read_are_a_sentence(cache, monkeypatch):
+    from concurrent.futures.process import BrokenProcessPool
+
+    from symphony.corpora import chorales
+
+    class Broken:
+        def __init__(self, *_):
+            raise BrokenProcessPool("a process was killed")
+
+    monkeypatch.setattr(chorales, "ProcessPoolExecutor", Broken)
+    with pytest.raises(FileError, match=r"chorales can't be read: a process was killed\. Try"):
+        load_corpus("chorales", progress=False)
+    assert list((cache / "corpora").iterdir()) == []
+
+
+def test_what_can_not_be_read_is_said_with_the_tune():
+    with pytest.raises(SongError, match="The tune 'Bad' can't be read: A pitch lies"):
+        read_abc("X:1\nT:Bad\nK:C\nC,,,,,,,,,,,,,,|\n")
+    assert all(isinstance(song, str) for song in parse_tunes(["", "X:1\n", "K:C\nC|\n"]))
+    assert not list(Path().glob("symusic_temp*"))
