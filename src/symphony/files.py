@@ -8,8 +8,10 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from symphony.errors import FileError
 
@@ -66,6 +68,27 @@ def check_name(path: str | Path) -> None:
         raise FileError(f"{shown(path)!r} is no name that a file can have.")
 
 
+def check_writable(path: str | Path) -> Path:
+    """Refuse before the work what :func:`written` would refuse after it; the file behind links.
+
+    Raises:
+        FileError: no name for a file, a folder, a write-protected file, or no folder to be in.
+    """
+    check_name(path)
+    path = Path(path)
+    with sentence(f"{path} can't be written"):
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        target = path if path.exists() and not path.is_file() else Path(os.path.realpath(path))
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(None, "it is write-protected")
+        if not target.exists():
+            target.parent.stat()  # says what is missing
+            if not os.access(target.parent, os.W_OK | os.X_OK):
+                raise PermissionError(None, "its folder is write-protected")
+    return target
+
+
 @contextmanager
 def written(path: str | Path, also: tuple[type[Exception], ...] = ()) -> Iterator[Path]:
     """A temporary path beside ``path``; when the block ends well it takes that name.
@@ -79,16 +102,11 @@ def written(path: str | Path, also: tuple[type[Exception], ...] = ()) -> Iterato
         FileError: no name for a file, the folder is missing or not writable, the old file is
             write-protected, or the disk is full.
     """
-    check_name(path)
+    target = check_writable(path)
     path = Path(path)
     with sentence(f"{path} can't be written", also=also):
-        if path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
         device = path.exists() and not path.is_file()
-        target = path if device else Path(os.path.realpath(path))
         mode = target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask()
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError(None, "it is write-protected")
         handle, name = tempfile.mkstemp(
             prefix=".partial-", suffix=path.suffix, dir=None if device else target.parent
         )
@@ -105,6 +123,32 @@ def written(path: str | Path, also: tuple[type[Exception], ...] = ()) -> Iterato
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def workplace(folder: Path) -> Iterator[None]:
+    """A folder that is ours alone for the block; if that fails, an empty one goes again.
+
+    Raises:
+        FileError: no folder can be made or written there, or somebody else works in it.
+    """
+    check_name(folder)
+    lock = FileLock(folder / ".lock", timeout=0)
+    with sentence(f"A run can't be kept in {folder}"):
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise FileError(f"Another run is at work in {shown(folder)}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):  # not empty, as it should be
+            Path(lock.lock_file).unlink(missing_ok=True)
+            for each in made:
+                each.rmdir()
 
 
 def _umask() -> int:

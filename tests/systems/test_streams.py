@@ -300,9 +300,7 @@ class Rocking(Drone):
         return logits, state
 
 
-@pytest.mark.parametrize(
-    ("greedy", "name"), [(True, "char-rnn, greedy"), (False, "char-rnn, seed 7")]
-)
+@pytest.mark.parametrize(("greedy", "how"), [(True, "greedy"), (False, "seed 7")])
 def test_a_piece_lasts_as_long_as_asked_and_is_named_for_how_it_was_drawn(greedy, how):
     request = Request(3.5, 7, 1, SamplingControls(greedy=greedy))
     (song,) = compose_events(Rocking(), TINY, request)

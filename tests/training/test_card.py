@@ -38,8 +38,8 @@ def test_a_card_of_the_few_things_that_must_be_known(written):
     assert (card.curve, card.metrics, card.processes) == ([], {}, 1)
 
 
-def test_a_card_that_is_not_there_is_the_operating_systems_error(tmp_path):
-    with pytest.raises(OSError, match=r"card\.json"):
+def test_a_card_that_is_not_there_is_a_sentence(tmp_path):
+    with pytest.raises(FileError, match=r"card in .* can't be read: No such file"):
         Card.load(tmp_path)
 
 

@@ -6,7 +6,10 @@ Ctrl-C with 130, and nothing lost.
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from typing import NoReturn
 
 from symphony.errors import SymphonyError
 
@@ -15,17 +18,39 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command; see the module's docstring for how it ends."""
+    for stream in (sys.stdout, sys.stderr):  # a name in signs that a terminal lacks ends nothing
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        from symphony.cli.app import app
-        from symphony.cli.commands import add_controls
-
-        add_controls(sys.argv[1:])
-        app.cli(prog="symphony", description=__doc__)
+        _run()
+        print(end="", flush=True)  # a full disk shows only now
     except SymphonyError as error:
-        print(f"symphony: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(2, str(error))
     except KeyboardInterrupt:
-        print("symphony: stopped.", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
+        _end(130, "stopped.")
+    except BrokenPipeError:  # whoever read our output has read enough
+        _silence()
         sys.exit(0)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _silence()
+        _end(2, f"the output can't be written: {error.strerror}.")
+
+
+def _run() -> None:
+    from symphony.cli.app import app
+    from symphony.cli.commands import add_controls
+
+    add_controls(sys.argv[1:])
+    app.cli(prog="symphony", description=__doc__)
+
+
+def _end(code: int, why: str) -> NoReturn:
+    print(f"symphony: {why}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _silence() -> None:
+    """Let the interpreter's last flush of standard output go nowhere, and not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

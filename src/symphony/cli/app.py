@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import tyro
 from tyro.extras import SubcommandApp
 
 from symphony.errors import RequestError, SymphonyError
+from symphony.files import check_writable
 
 app = SubcommandApp()
+
+
+def check_places(out: Path, mp3: Path | None) -> None:
+    """Refuse, before a model works for minutes, places where nothing can be written.
+
+    Raises:
+        FileError, RequestError: which, and why.
+    """
+    from symphony.rendering import check_sound_name
+
+    check_writable(out)
+    if mp3 is not None:
+        check_sound_name(mp3)
+        check_writable(mp3)
 
 
 def print_table(cells: list[list[str]]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from symphony import systems
-from symphony.cli.app import app, controls_in, flags_of, print_table, refuse_others
+from symphony.cli.app import app, check_places, controls_in, flags_of, print_table, refuse_others
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Size = Literal["tiny", "small", "full"]
@@ -127,6 +127,7 @@ def compose(
         mp3: also write the sound here.
         controls: of the model.
     """
+    check_places(out, mp3)
     trained = systems.load(model, corpus)
     (song,) = trained.compose(seconds, seed=seed, **_said(controls))
     song.to_midi(out)
@@ -160,6 +161,7 @@ def fill(
     from symphony.codecs import facade_of
     from symphony.corpora import read_song
 
+    check_places(out, mp3)
     piece, trained = read_song(song), systems.load(model)
     facade = facade_of(piece, drop, seed) if drop else piece
     filled = trained.fill(facade, seed=seed)

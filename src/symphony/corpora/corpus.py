@@ -126,13 +126,14 @@ def load_corpus(name_or_path: str | Path, *, progress: bool = True) -> Corpus:
 
 
 def resolved(name_or_path: str | Path) -> str:
-    """The name of a corpus as it is, a folder by its absolute path: what holds anywhere.
+    """A corpus by a name that holds from any working directory: a folder's is its absolute path.
 
-    Raises:
-        RequestError: no such corpus or folder.
+    Whether it is there is for :func:`load_corpus` to say.
     """
     name = str(name_or_path)
-    return name if name in SOURCES else str(_folder(name))
+    if name in SOURCES or not (_is_folder(name) or len(Path(name).parts) > 1):
+        return name
+    return str(Path(name).expanduser().resolve())
 
 
 def _folder(name: str) -> Path:

@@ -24,7 +24,7 @@ from symphony.training import Trained
 
 HELD_OUT = 200_000  # symbols of the test split that are predicted
 COMPONENTS = 16  # of the encoder's features, for the two-sample test and the Fréchet distance
-FEWEST_PIECES = 10  # in a column
+FEWEST_PIECES, MOST_PIECES = 10, 10_000  # in a column
 FEWEST_NOTES = 8  # in a window, for it to count as music
 STAGES = 9  # of the progress bar
 COPY, REAL = "training copy", "unseen real"
@@ -66,12 +66,13 @@ def evaluate(
         estimate with its 95 % confidence interval, None where undefined.
 
     Raises:
-        RequestError: fewer than ten samples, or a control that the model hasn't.
+        RequestError: too few or too many samples, or a control that the model hasn't.
         SongError: a split without enough music.
     """
-    if samples < FEWEST_PIECES:
+    if not FEWEST_PIECES <= samples <= MOST_PIECES:
         raise RequestError(
-            f"{FEWEST_PIECES} samples are the fewest to say anything by, not {samples}."
+            f"A column holds {FEWEST_PIECES} to {MOST_PIECES} samples, not {samples}: fewer say "
+            "nothing, more take days."
         )
     for split in ("train", "validation", "test"):
         if not len(corpus.part(split)):

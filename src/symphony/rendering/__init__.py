@@ -4,7 +4,13 @@ The functions are imported here at once (their heavy libraries only when they ru
 ``rendering.player`` and ``rendering.notation`` are always the functions, never the modules.
 """
 
-from symphony.rendering.audio import mp3_bytes, sound_seconds, synthesize, write_audio
+from symphony.rendering.audio import (
+    check_sound_name,
+    mp3_bytes,
+    sound_seconds,
+    synthesize,
+    write_audio,
+)
 from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
 from symphony.rendering.player import Player, player, players
@@ -13,6 +19,7 @@ from symphony.rendering.plots import clock, describe, note_name, overlap, piano_
 __all__ = [
     "Notation",
     "Player",
+    "check_sound_name",
     "clock",
     "describe",
     "mp3_bytes",

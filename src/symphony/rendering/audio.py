@@ -64,13 +64,22 @@ def write_audio(song: Song, path: str | Path, *, rate: int = 44_100, mono: bool 
         SongError, RequestError: as :func:`synthesize` (but up to four hours), or another suffix.
         FileError: nothing can be written there; an earlier file stays as it was.
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (".mp3", ".wav"):
-        raise RequestError(f"Sound goes to a file named .mp3 or .wav, not {path.name!r}.")
+    kind = check_sound_name(path)
     song = _checked(song, rate, LONGEST_FILE)
     with written(path) as partial:
-        _encode(song, partial, suffix[1:].upper(), rate=rate, mono=mono)
+        _encode(song, partial, kind, rate=rate, mono=mono)
+
+
+def check_sound_name(path: str | Path) -> str:
+    """The format that a file's name asks for: MP3 or WAV.
+
+    Raises:
+        RequestError: another suffix.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".mp3", ".wav"):
+        raise RequestError(f"Sound goes to a file named .mp3 or .wav, not {Path(path).name!r}.")
+    return suffix[1:].upper()
 
 
 def mp3_bytes(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from symphony.errors import FileError, RequestError
-from symphony.files import sentence, sha256
+from symphony.files import sha256, workplace
 from symphony.typed import from_json
 
 if TYPE_CHECKING:
@@ -95,25 +96,24 @@ def train(
         FileError: nothing to resume, or no place to write.
         KeyboardInterrupt: stopped by Ctrl-C, after the state was saved.
     """
-    from symphony.corpora import load_corpus
+    from symphony.corpora import load_corpus, resolved
     from symphony.training import loop
     from symphony.training.run import Run
     from symphony.training.runtime import launch
 
     chosen = recipe(recipe_or_name, size) if isinstance(recipe_or_name, str) else recipe_or_name
-    changed = {"corpus": corpus, "seed": seed}
-    chosen = replace(chosen, **{k: v for k, v in changed.items() if v is not None})
+    seed = chosen.seed if seed is None else seed
+    chosen = replace(chosen, corpus=resolved(corpus or chosen.corpus), seed=seed)
     learner, run = system(chosen), Run(Path(out))
     fabric = launch(device, chosen.batch)
-    if not resume and fabric.is_global_zero:
-        with sentence(f"A run can't be kept in {run.folder}"):
-            run.folder.mkdir(parents=True, exist_ok=True)  # before minutes of reading
-        data = learner.encode(load_corpus(chosen.corpus, progress=progress))
-        if run.begin(data) and progress:
-            print(f"An earlier run in {run.folder} is kept beside it, in its folder 'earlier'.")
-    fabric.barrier()  # the first process may still be writing the file
-    card = loop.train(learner, run.data(), run, fabric, resume=resume, progress=progress)
-    fabric.barrier()  # whoever returns may read the card
+    with workplace(run.folder) if fabric.is_global_zero else nullcontext():
+        if not resume and fabric.is_global_zero:
+            data = learner.encode(load_corpus(chosen.corpus, progress=progress))
+            if run.begin(data) and progress:
+                print(f"An earlier run in {run.folder} is kept beside it, in its folder 'earlier'.")
+        fabric.barrier()  # the first process may still be writing the file
+        card = loop.train(learner, run.data(), run, fabric, resume=resume, progress=progress)
+        fabric.barrier()  # whoever returns may read the card
     return card
 
 
@@ -199,13 +199,16 @@ def load_snapshots(folder: str | Path) -> dict[int, Trained]:
 
 
 def _trained(card: Card, weights: Path) -> Trained:
+    import torch
+
     from symphony.training.data import Data
     from symphony.training.run import load_weights
     from symphony.training.system import Trained
 
     made = system_of(card)
     try:
-        nets = made.kept(made.build(Data({}, card.facts)))
+        with torch.device("meta"):  # no memory: a card may ask for more than there is
+            nets = made.kept(made.build(Data({}, card.facts)))
     except (TypeError, ValueError, RuntimeError, KeyError) as error:  # nets that can't be built
         reason = str(error).splitlines()[0]
         raise FileError(f"{weights.parent} can't be built from its card: {reason}") from None

@@ -46,11 +46,11 @@ def save_weights(nets: Nets, path: Path) -> None:
 
 
 def load_weights(nets: Nets, path: Path) -> Nets:
-    """The nets with the weights in a file; refuses a file with those of other nets."""
+    """The nets, which may lie on torch's meta device, with the weights in a file."""
     try:
         found = load_file(path)
         whole = {k: v.float() if v.is_floating_point() else v for k, v in found.items()}
-        nets.load_state_dict(whole)
+        nets.load_state_dict(whole, assign=True)
     except Exception as error:  # safetensors' own error, or RuntimeError for other shapes
         reason = str(error).splitlines()[0]
         raise FileError(f"The weights {path.name} don't fit: {reason}") from None
