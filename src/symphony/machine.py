@@ -13,6 +13,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
+def mixed_seed(seed: int, step: int) -> int:
+    """One seed of 32 bits from two numbers; torch's generators on a CPU read no more.
+
+    The odd factor, 2³² divided by the golden ratio, keeps the steps of small seeds far apart.
+    """
+    return (seed * 2_654_435_769 + step) % 2**32
+
+
 def versions() -> dict[str, str]:
     """Versions of the code, of Python, and of the libraries that decide what a run gives."""
     from symphony import __version__

@@ -69,6 +69,7 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         score = symusic.Score.from_midi(data, sanitize_data=True)
     except Exception as error:  # symusic raises RuntimeError and ValueError, undocumented
         why = str(error).split("!")[0].removeprefix("MiniMidi: ")  # the rest: the parser's cursor
+        why = why.replace("Invaild midi", "Invalid MIDI")
         raise SongError(f"{label} is broken MIDI and can't be read: {why}.") from None
     tracks = [track for track in score.tracks if not track.is_drum]
     tables = [notes for notes in (track.notes for track in tracks) if len(notes)]

@@ -83,9 +83,8 @@ def test_without_condition_dropout_all_is_told():
 def test_conditions_are_dropped_in_training_steps_and_never_in_forward(runs):
     model, tokens, condition = make().train(), torch.randint(0, 8, (2, 5)), told(2, 4)
     assert loss_of(model, tokens, condition) == loss_of(model, tokens, condition)
-    learner, data, heard = system(runs.recipe("conditional-char-rnn")), None, []
-    data = runs.data("conditional-char-rnn")
-    nets = learner.build(data)
+    learner, data = runs.system("conditional-char-rnn"), runs.data("conditional-char-rnn")
+    nets, heard = learner.build(data), []
     dropping = nets["network"].dropped
     nets["network"].dropped = lambda rows: heard.append((rows, dropping(rows))) or heard[-1][1]
     nets["network"].register_forward_pre_hook(lambda _, given: heard.append(given[2]))

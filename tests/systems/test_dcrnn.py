@@ -203,6 +203,12 @@ def test_a_key_that_is_not_said_is_drawn_by_the_seed(heard):
     assert len(set(histograms)) > 2
 
 
+def test_pieces_of_a_batch_are_in_keys_of_their_own(heard):
+    trained, given = heard
+    trained.compose(2.0, seed=1, batch=6)
+    assert len({tuple(args[1][0].tolist()) for args in given}) > 2
+
+
 def test_the_noise_of_a_form_is_scaled_as_asked(heard):
     trained, given = heard
     trained.compose(4.0, form="A B")

@@ -1,9 +1,11 @@
 """Names to systems and back: what can be loaded, and what is said where nothing can."""
 
 import json
+import resource
 import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from making import random_song
 from running import Interrupted, Music, press_ctrl_c, run, same_weights
 
 from symphony.errors import FileError, RequestError, SongError
+from symphony.files import sha256, workplace
 from symphony.systems import (
     controls_of,
     load,
@@ -198,9 +201,7 @@ def test_weights_that_are_not_the_cards_are_refused(harm, copied):
 
 
 def test_a_pickle_in_place_of_weights_runs_nothing(copied):
-    from symphony.files import sha256
-
-    folder, mark = copied("iwgan"), None
+    folder = copied("iwgan")
     mark = folder / "it-ran"
 
     class Payload:
@@ -319,6 +320,43 @@ def test_an_earlier_run_is_kept_and_that_is_said(made_up, tmp_path, capsys):
         train("ngram-1", tmp_path, size="tiny", device="cpu")
     assert f"An earlier run in {tmp_path} is kept" in capsys.readouterr().out
     assert load(tmp_path / "earlier").name == "ngram-1"
+
+
+def test_a_folder_in_which_a_run_is_at_work_is_left_alone(made_up, runs, tmp_path):
+    run(runs.system("iwgan"), runs.data("iwgan"), tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with workplace(tmp_path):
+        for resume in (False, True):
+            with pytest.raises(FileError, match="Another run is at work in"):
+                train("iwgan", tmp_path, size="tiny", device="cpu", resume=resume)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert made_up[0] == []
+    train(runs.recipe("iwgan"), tmp_path, device="cpu", resume=True, progress=False)
+
+
+def test_of_a_run_that_never_began_nothing_is_left(made_up, tmp_path):
+    made_up[1][0] = Music(test=[])
+    with pytest.raises(SongError, match="no music for test"):
+        train("iwgan", tmp_path / "new" / "run", size="tiny", device="cpu", progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't limit a process so")
+def test_a_card_cannot_ask_for_more_memory_than_its_weights_fill(copied):
+    def grown(card):
+        card["recipe"]["network"] |= {"num_layers": 64, "hidden_size": 4096}  # 34 GB
+        return card
+
+    folder = copied("char-rnn", grown)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    room = (int(status["VmData"].split()[0]) * 1024 + 200_000_000, limits[1])
+    resource.setrlimit(resource.RLIMIT_DATA, room)
+    try:
+        with pytest.raises(FileError, match="don't fit"):
+            load(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, limits)
 
 
 def test_a_system_follows_its_recipe():

@@ -81,6 +81,16 @@ def test_draws_depend_on_seed_step_and_turn_alone():
     assert len(draw_rolls(music, SHORT, 3, 1, 11)) == 11
 
 
+@pytest.mark.parametrize("name", ["rnn-gan", "iwgan", "dcrnn", "pix2pix"])
+def test_examples_are_drawn_anew_each_turn_and_step(name, runs):
+    learner, data = runs.system(name), runs.data(name)
+    first = learner.examples(data, 2, 1)[0]
+    assert torch.equal(first, learner.examples(data, 2, 1)[0])
+    assert torch.equal(first, draw_rolls(data.train, learner.recipe, 2, 1))
+    for step, turn in ((2, 0), (3, 1)):
+        assert not torch.equal(first, learner.examples(data, step, turn)[0])
+
+
 def test_a_transposed_draw_is_the_draw_transposed():
     music = arrays_of(piece(64, 60))
     plain = draw_rolls(music, SHORT, 0)

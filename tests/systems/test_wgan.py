@@ -61,6 +61,20 @@ def test_the_critic_steps_as_often_as_it_is_told_each_time_on_other_music(runs):
     assert steps == ["critic"] * 3 + ["generator"]
 
 
+def test_noise_and_the_points_of_the_penalty_are_drawn_anew_each_turn_and_step(runs):
+    learner, data = system(replace(runs.recipe("iwgan"), critic_steps=2)), runs.data("iwgan")
+    torch.manual_seed(0)
+    nets, heard = learner.build(data), []
+    opts = learner.optimizers(nets)
+    nets["generator"].register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    for step in (0, 1, 0):
+        learner.train_step(nets, opts, data, step)
+    drawn = [heard[at : at + 3] for at in (0, 3, 6)]  # two critic turns, one of the generator
+    everything = [tuple(z.flatten().tolist()) for step in drawn[:2] for z in step]
+    assert len(set(everything)) == 6
+    assert all(map(torch.equal, drawn[0], drawn[2]))
+
+
 def test_a_critic_learns_to_tell_real_rolls_from_a_still_generators_fakes(runs):
     recipe = replace(runs.recipe("iwgan"), generator_lr=1e-30, discriminator_lr=1e-2)
     data = runs.data("iwgan")

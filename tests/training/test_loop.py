@@ -84,6 +84,19 @@ def test_a_seed_repeats_a_run_bit_for_bit_and_another_does_not(line, data, finis
     assert not same_weights(finished, tmp_path / "other")
 
 
+def test_what_chance_does_in_a_step_depends_on_the_seed_and_on_the_step(data, tmp_path):
+    drawn = {}
+
+    class Drawing(Line):
+        def train_step(self, nets, opts, data, step):
+            drawn[self.recipe.seed, step] = torch.rand(3).tolist()  # as dropout draws
+            return super().train_step(nets, opts, data, step)
+
+    for seed in (0, 1, 7):
+        run(Drawing(LineRecipe(steps=2, seed=seed)), data, tmp_path)
+    assert len(set(map(tuple, drawn.values()))) == 6
+
+
 @pytest.mark.parametrize(
     ("scores", "keep", "step"),
     [

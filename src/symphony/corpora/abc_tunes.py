@@ -197,11 +197,12 @@ class _Worker:
             self.close()
             raise
         if begun is None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
+            code = self.process.returncode
             self.close()
-            raise FileError(
-                "The ABC reader can't be started: its process ended with exit code "
-                f"{self.process.returncode}."
-            )
+            why = "it doesn't answer" if code is None else f"it ended with exit code {code}"
+            raise FileError(f"The ABC reader can't be started: {why}.")
         self._check(begun)
 
     def close(self) -> None:
@@ -289,8 +290,8 @@ def _notes(tune: str) -> dict[str, Any]:
         answer["ticks"] = score.ticks_per_quarter
     except Exception as error:
         answer["error"] = f"abc2midi wrote no notes ({type(error).__name__})"
-        if _processor_time() - begun > 0.9 * TUNE_LIMIT:
-            answer["error"] = f"it takes longer than {TUNE_LIMIT} s to read"
+        if _processor_time() - begun > TUNE_LIMIT / 4:  # it met a limit; others take milliseconds
+            answer["error"] = f"it takes more than {TUNE_LIMIT} s or {MEMORY >> 30} GB to read"
         answer["broken"] = _broken()
     return answer
 

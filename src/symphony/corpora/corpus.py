@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -131,9 +132,10 @@ def resolved(name_or_path: str | Path) -> str:
     Whether it is there is for :func:`load_corpus` to say.
     """
     name = str(name_or_path)
-    if name in SOURCES or not (_is_folder(name) or len(Path(name).parts) > 1):
-        return name
-    return str(Path(name).expanduser().resolve())
+    if _is_folder(name) and name not in SOURCES:
+        return str(_folder(name))
+    is_path = len(Path(name).parts) > 1  # else it may be a name, misspelt
+    return os.path.abspath(os.path.expanduser(name)) if is_path else name  # noqa: PTH100, PTH111
 
 
 def _folder(name: str) -> Path:

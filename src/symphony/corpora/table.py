@@ -204,9 +204,11 @@ def _put(partial: Path, folder: Path) -> None:
 
 def remove(folder: Path) -> None:
     """Remove a table, or whatever stands in its place, as far as that can be done."""
-    shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
-        folder.unlink()
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+        else:  # rmtree would wait for someone to write into a pipe
+            folder.unlink()
 
 
 def _remove_unfinished(parent: Path) -> None:

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from symphony.machine import mixed_seed
+
 
 def step_rng(seed: int, step: int) -> torch.Generator:
     """The random numbers of a step, the same in every process and on any device."""
-    return torch.Generator().manual_seed((seed << 32) + step)
+    return torch.Generator().manual_seed(mixed_seed(seed, step))
 
 
 def bce(scores: Float[Tensor, "B ..."], labels: Tensor | float) -> Float[Tensor, ""]:

@@ -55,7 +55,6 @@ class RollRecipe(Recipe):
     kept_samples: int = count(6)  # of these
 
     def __post_init__(self) -> None:
-        """Refuse what no run could follow."""
         super().__post_init__()
         if self.kept_samples > self.eval_samples:
             raise RequestError(f"Of {self.eval_samples} samples {self.kept_samples} can't be kept.")

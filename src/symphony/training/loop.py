@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
 from symphony.errors import RequestError
-from symphony.machine import asked_to_stop
+from symphony.machine import asked_to_stop, mixed_seed
 from symphony.training.card import Card
 from symphony.training.data import Data
 from symphony.training.run import SNAPSHOT, WEIGHTS, History, Run, save_weights
@@ -49,7 +49,7 @@ def train(
 
     with asked_to_stop() as stopped, bar:
         while history.step < recipe.steps:
-            torch.manual_seed((recipe.seed << 32) + (history.step << 8) + fabric.global_rank)
+            torch.manual_seed(mixed_seed(recipe.seed, (history.step << 8) + fabric.global_rank))
             nets.train()
             logs = system.train_step(nets, opts, data, history.step)
             history.logs.append(reduced(fabric, logs))

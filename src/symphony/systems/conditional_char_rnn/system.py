@@ -21,7 +21,7 @@ from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
 from symphony.training.data import Data
 from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
-from symphony.typed import control
+from symphony.typed import check_fields, control
 
 RATE = 20  # times a second that a plan is read
 SHAPE = lstm.ConditionalCharLSTMConfig(SMALL.num_layers, SMALL.hidden_size, SMALL.embedding_dim)
@@ -49,7 +49,7 @@ class ConditionalControls(SamplingControls):
     plan: Plan | Sequence[Plan] | None = field(default=None)  # in place of words; one, or one each
 
     def __post_init__(self) -> None:
-        """Refuse words that say nothing, before a model is asked."""
+        check_fields(self)
         self.plans(1, 1.0)
 
     def plans(self, batch: int, seconds: float) -> list[Plan] | None:

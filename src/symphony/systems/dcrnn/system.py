@@ -19,7 +19,7 @@ from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenera
 from symphony.systems.wgan import CriticRecipe, CriticSystem
 from symphony.training.data import Data
 from symphony.training.system import Nets, Request, Trained
-from symphony.typed import control
+from symphony.typed import check_fields, control
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class DCRNNControls(rolls.NoiseControls):
     key: str | None = control(None, 'a key such as "A minor"; drawn by the seed where not given')
 
     def __post_init__(self) -> None:
-        """Refuse what is no form and no key."""
+        check_fields(self)
         if self.form is not None:
             parse_form(self.form)
         if self.key is not None:

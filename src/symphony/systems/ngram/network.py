@@ -157,7 +157,7 @@ class NGramTable(nn.Module):
 
 def _contexts(symbols: np.ndarray, size: int) -> np.ndarray:
     """A hash of each run of ``size`` symbols; for size 0 the same one between all symbols."""
-    out = np.zeros(len(symbols) - size + 1, np.uint64)
+    out = np.zeros(max(len(symbols) - size + 1, 0), np.uint64)
     for i in range(size):
         out = (out + symbols[i : i + len(out)].astype(np.uint64) + np.uint64(1)) * _MIX
         out ^= out >> np.uint64(31)
