@@ -185,7 +185,7 @@ SHORT = ("--seconds", "2")
         (("fill", "SONG", "--drop", "1.5"), "drops a share"),
         (("fill", "SONG", "--seed", "-1"), "seed"),
         (("evaluate", "nobody"), "There is no model"),
-        (("evaluate", "ngram-2", "--samples", "3"), "fewest"),
+        (("evaluate", "ngram-2", "--samples", "3"), "fewer say nothing"),
         (("evaluate", "ngram-2", "--seconds", "-1"), "an hour"),
         (("evaluate", "ngram-2", "--form", "A"), "can't be told --form"),
         (("report-table", "nowhere"), "no corpus or folder"),
@@ -227,3 +227,68 @@ def test_each_model_shows_its_own_controls_and_no_others(command, monkeypatch, c
         for flag in set.union(*flags.values()):
             listed = re.search(rf"(?m)^\W*{flag}\b(?!\S* \")", shown) is not None
             assert listed == (flag in own), (model, flag)
+
+
+FULL = Path("/dev/full")  # takes nothing: what a full disk does to standard output
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+def test_output_that_breaks_is_a_sentence_and_no_traceback():
+    command = [Path(sys.executable).with_name("symphony"), "corpora"]
+    with FULL.open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "symphony: the output can't be written: No space left on device.\n"
+    closed = subprocess.run(f"'{command[0]}' corpora >&-", shell=True, stderr=subprocess.PIPE)
+    assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path, monkeypatch):
+    for i in range(4):
+        random_song(i).to_midi(tmp_path / f"caf\u00e9 {i}.mid")
+    (tmp_path / "\u266b.mid").write_bytes(b"no music")
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    found = symphony("originality", tmp_path / "caf\u00e9 0.mid", "--corpus", tmp_path)
+    assert "caf\\xe9" in found
+
+
+def test_a_bad_file_of_a_folder_is_named_in_a_sentence(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    for path in folder.glob("0*.mid"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "bad.mid").write_bytes(b"no music")
+    for _ in range(2):  # at every load, not only the first
+        run(monkeypatch, "originality", tmp_path / "03.mid", "--corpus", tmp_path)
+        said = capsys.readouterr().err
+        assert "left out 1: bad.mid" in said
+        assert ".py" not in said
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        (["--out", "nowhere/x.mid"], "nowhere/x.mid can't be written: No such file"),
+        (["--out", "."], "can't be written: it is a folder"),
+        (["--mp3", "x.ogg"], "Sound goes to a file named .mp3 or .wav"),
+        (["--mp3", "nowhere/x.mp3"], "nowhere/x.mp3 can't be written: No such file"),
+    ],
+)
+@pytest.mark.parametrize("command", [["compose", "char-rnn"], ["fill", "x.mid"]])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    command, place, sentence, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    random_song(0).to_midi("x.mid")
+    monkeypatch.setattr(systems, "load", lambda *_: pytest.fail("a model was loaded"))
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *command, *place)
+    assert sentence in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.mid"]
+
+
+def test_training_that_is_refused_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "train", "char-rnn", "--corpus", "nothing", "--out", tmp_path / "a" / "b")
+    assert "There is no corpus or folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

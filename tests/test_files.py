@@ -4,11 +4,12 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from symphony.errors import FileError
-from symphony.files import sentence, written
+from symphony.files import kind_of, sentence, shown, written
 
 
 def test_a_file_appears_whole_under_its_name(tmp_path):
@@ -95,3 +96,35 @@ def test_other_errors_and_advice_pass_through():
         raise OSError(None, "gone")
     with pytest.raises(KeyError), sentence("x can't be read"):
         raise KeyError
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+def test_what_can_not_name_a_file_is_said_to_be_no_name(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError, match="is no name that a file can have"), written(path):
+        pytest.fail("the block must not run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_are_shown_as_text():
+    assert shown("plain") == "plain"
+    assert shown("Čapek ♯") == "Čapek ♯"
+    assert shown(Path("caf\udce9")) == "caf\ufffd"
+    assert shown("\ud800\udc80").encode() == "\ufffd\ufffd".encode()
+    with (
+        pytest.raises(FileError, match=r"^caf\ufffd can't be read: gone"),
+        sentence("caf\udce9 can't be read"),
+    ):
+        raise OSError(None, "gone")
+
+
+def test_what_stands_under_a_name_is_called_by_its_kind(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    for path, kind in {
+        tmp_path: "a folder",
+        tmp_path / "pipe": "a pipe",
+        tmp_path / "file": "a file",
+        Path("/dev/null"): "a device",
+    }.items():
+        assert kind_of(path.stat().st_mode) == kind

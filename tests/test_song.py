@@ -1,5 +1,6 @@
 import errno
 import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -344,3 +345,107 @@ def test_what_is_read_from_midi_passes_every_check_unchanged(song):
         assert ours.dtype == theirs.dtype
         assert np.array_equal(ours, theirs)
         assert not ours.flags.writeable
+
+
+# What can't be written as MIDI, and what other programs write
+
+
+@given(
+    songs(),
+    st.floats(-1, 9).map(lambda power: 10.0**power),
+    st.floats(-1, 9).map(lambda power: 10.0**power),
+    st.sampled_from([1, 60, 3600, 86_400, 1e7, 1e12]),
+)
+def test_what_is_written_reads_back_whole_or_is_refused(song, first, second, longer):
+    played = Song(song.onset * longer, song.duration * longer, song.pitch, song.velocity,
+                  tempo=[[0, first], [longer, second]])  # fmt: skip
+    try:
+        data = played.to_midi()
+    except SongError as error:
+        assert re.search(r"at most 24 hours|tempi lie between|MIDI can count", str(error))  # noqa: PT017
+        return
+    tick = 60 / min(first, second) / 960
+    assert Song.from_midi(data).equals(played, tolerance=tick + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tempo", "sentence"),
+    [
+        (83 * 3600, 120, r"lasts at most 24 hours, and this song 83\.0: write a slice"),
+        (23 * 3600, 1000, "more ticks than MIDI can count, which is 268,435,455 between"),
+        (60, 3, "tempi lie between 3.58 and 60,000,000 quarters a minute; this song has 3 to 3"),
+        (60, 1e9, "tempi lie between"),
+    ],
+)
+def test_songs_that_midi_can_not_hold_are_refused_with_the_limit(
+    tmp_path, seconds, tempo, sentence
+):
+    song = Song([0, seconds], [1, 1], [60, 60], [80, 80], tempo=[[0, tempo]])
+    with pytest.raises(SongError, match=sentence):
+        song.to_midi(tmp_path / "x.mid")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_as_long_as_a_day_survives():
+    song = Song([0], [23 * 3600], [60], [80])
+    assert Song.from_midi(song.to_midi()).seconds == pytest.approx(23 * 3600, abs=0.01)
+    with pytest.raises(SongError, match="at most 24 hours"):
+        Song([0], [1], [60], [80], pedal=[[0, 1e9]]).to_midi()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"pedal": [[np.nan, 1]]}, "pedal goes down"),
+        ({"pedal": [[0, np.inf]]}, "pedal goes down"),
+        ({"pedal": [[2, 1]]}, "pedal goes down"),
+        ({"pedal": [[-1, 1]]}, "pedal goes down"),
+        ({"onset_quarters": [0, np.nan], "duration_quarters": [1, 1]}, "quarter notes are finite"),
+        ({"onset_quarters": [0, 1], "duration_quarters": [1, np.inf]}, "quarter notes are finite"),
+    ],
+)
+def test_impossible_pedals_and_beats_are_refused(more, sentence):
+    with pytest.raises(SongError, match=sentence):
+        simple(**more)
+
+
+def test_a_pedal_that_is_never_lifted_is_no_longer_than_a_song():
+    on = b"\x00\x90\x3c\x40\x10\x3c\x00\x00\xb0\x40\x7f"
+    up = b"\xff\xff\xff\x7f\xb0\x40\x00" * 4  # each 2**28 ticks later
+    data = framed(b"\x00\xff\x51\x03\xff\xff\xff" + on + up + b"\x00\xff\x2f\x00")
+    read = Song.from_midi(data)
+    assert read.pedal.tolist() == [[pytest.approx(0.56, abs=0.01), 24 * 3600]]
+    assert replace(read).equals(read)
+    assert read.sustained().seconds <= 24 * 3600
+
+
+def test_midi_in_a_riff_file_or_with_a_longer_header_is_read():
+    song = Song([0, 0.5], [0.5, 0.5], [60, 64], [80, 80])
+    plain = song.to_midi()
+    riff = b"RIFF" + (len(plain) + 12).to_bytes(4, "little") + b"RMIDdata"
+    for data in (
+        riff + len(plain).to_bytes(4, "little") + plain,
+        b"MThd\x00\x00\x00\x0a" + plain[8:14] + b"more" + plain[14:],
+    ):
+        assert Song.from_midi(data).equals(Song.from_midi(plain))
+    for broken in (b"RIFF\0\0\0\0RMID", b"MThd\xff\xff\xff\xff" + plain[8:], b"MThd\0\0\0\x0a"):
+        with pytest.raises(SongError, match=r"not a MIDI file|cut short|broken"):
+            Song.from_midi(broken)
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 300])
+def test_names_that_no_file_has_are_a_sentence(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError, match=r"no name that a file can have|File name too long"):
+        Song.from_midi(name)
+    with pytest.raises(FileError, match=r"no name that a file can have|File name too long"):
+        simple().to_midi(name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_is_always_text_that_can_be_shown():
+    half = "caf\udce9"
+    song = simple(name=half, source=half)
+    for named in (song, simple().named(half, half), Song.from_midi(song.to_midi(), half)):
+        assert (named.name, named.name.encode()) == ("caf\ufffd", "caf\ufffd".encode())
+    assert song.source == "caf\ufffd"

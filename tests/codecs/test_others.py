@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pretty_midi
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from symphony.codecs import (
     AbcCodec,
+    EventCodec,
     RollCodec,
     StepCodec,
     estimate_key,
     merge_repeated,
+    parse_form,
     split_repeated,
     to_bipolar,
 )
@@ -195,3 +198,59 @@ def test_codecs_need_no_reader_of_music():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Songs longer than any piece
+
+
+@pytest.mark.parametrize("rate", [1, 4, 96])
+def test_a_note_of_a_day_is_no_roll(rate):
+    song = Song([0], [23 * 3600], [60], [80])
+    with pytest.raises(SongError, match="165,600 quarter notes long, and a piano roll at most 16,"):
+        RollCodec(rate).encode(song.named(""))
+    with pytest.raises(SongError, match="take a slice"):
+        RollCodec(rate).encode(Song([0], [1], [60], [80], [2.0**31], [1]))
+
+
+def test_three_hours_are_a_roll():
+    song = Song([0, 3 * 3600 - 1], [1, 1], [60, 62], [80, 80], tempo=[[0, 90]])
+    roll = RollCodec().encode(song)
+    assert roll.shape == (2, 64_800, 128)
+    assert RollCodec().decode(roll).pitch.tolist() == [60, 62]
+
+
+def test_a_note_a_hair_before_its_song_begins_is_in_the_first_row():
+    song = Song([0], [1], [60], [80], onset_quarters=[-0.3], duration_quarters=[1.3])
+    assert np.argwhere(RollCodec().encode(song)[1]).tolist() == [[0, 60]]
+
+
+def test_steps_and_events_count_as_far_as_a_day():
+    with pytest.raises(SongError, match="steps count at most 1,048,576: take a slice"):
+        StepCodec().encode(Song([0], [1], [60], [80], [2.0**31], [1]))
+    with pytest.raises(SongError, match="28 hours, and events count at most 24"):
+        EventCodec().encode(Song([0], [1e5], [60], [80]))
+    assert len(EventCodec().encode(Song([0], [86_399], [60], [80]))) > 800
+
+
+# Forms
+
+
+def test_forms_of_thousands_of_sections_are_refused_at_once():
+    assert len(parse_form("A B " * 500)) == 1000
+    begun = time.perf_counter()
+    for form in ("A" * 20_000, "A>B" * 1001, "A" * 1001):
+        with pytest.raises(RequestError, match=r"at most 1,000 sections.*has [\d,]+ sections"):
+            parse_form(form)
+    for form in ("A" + "a" * 20_000, "A " * 10_001):
+        with pytest.raises(RequestError, match=r"20,000 characters; this one has 20,00"):
+            parse_form(form)
+    for form in ("A" + " " * 19_000 + "!", "A>" * 9000, "a" * 9000):
+        with pytest.raises(RequestError, match="A form is letters"):
+            parse_form(form)
+    assert time.perf_counter() - begun < 2
+
+
+def test_a_long_form_that_is_none_is_not_repeated_in_full():
+    with pytest.raises(RequestError) as caught:
+        parse_form("x" * 5000)
+    assert len(str(caught.value)) < 200

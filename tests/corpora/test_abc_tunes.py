@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,10 @@ def test_a_stalling_tune_is_left_out_within_its_time():
     with AbcReader() as reader:
         assert isinstance(reader.read(TUNE), Song)
         begun = time.perf_counter()
-        assert reader.read(STALLING) == "it takes longer than 2 s to read"
+        assert reader.read(STALLING) == "it takes more than 2 s or 1 GB to read"
         assert time.perf_counter() - begun < 8  # on a busy machine; it took 43 s without a limit
         assert isinstance(reader.read(TUNE), Song)
-        assert reader.seconds > 1.5
+        assert reader.seconds > 0.5
 
 
 def test_a_file_of_stalling_tunes_has_a_budget(tmp_path, monkeypatch):
@@ -82,38 +83,43 @@ def test_a_file_of_stalling_tunes_has_a_budget(tmp_path, monkeypatch):
     found = list(files.read_files([tmp_path / "a.abc", tmp_path / "b.abc"], tmp_path))
     good, stall, rest, other = found
     assert (good.song.name, other.song.name) == ("Scale", "Scale")
-    assert (stall.file, stall.reason) == ("a.abc: Stall", "it takes longer than 2 s to read")
+    assert (stall.file, stall.reason) == ("a.abc: Stall", "it takes more than 2 s or 1 GB to read")
     assert (rest.file, rest.reason[:31]) == ("a.abc", "its last 49 tunes are not read:")
+
+
+def lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_stopped_reader_leaves_no_process_and_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(abc_tunes.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(abc_tunes, "PATIENCE", 0.5)
     with AbcReader() as reader:
         reader._worker = abc_tunes._Worker()
+        monkeypatch.setattr(abc_tunes, "PATIENCE", 0.2)
         group = reader._worker.process.pid
         assert [path.name[:13] for path in tmp_path.iterdir()] == ["symphony-abc-"]
         assert reader.read(STALLING) == "it crashes or stalls the ABC reader"
     deadline = time.monotonic() + 20
-    with pytest.raises(ProcessLookupError):
-        while time.monotonic() < deadline:  # until the system has buried what was killed
-            os.killpg(group, 0)  # the worker, and abc2midi below it
-            time.sleep(0.05)
+    while lives(group) and time.monotonic() < deadline:  # until the system has buried the killed
+        time.sleep(0.05)
+    assert not lives(group)  # neither the worker nor abc2midi below it
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_readers_at_once_keep_their_tunes_apart():
-    # symusic numbers its temporary files alike in every process
-    tunes = [f"X:1\nT:t\nL:1/4\nK:C\n{'CDEFGAB'[i % 7] * (1 + i // 7)}|\n" for i in range(70)]
-    with AbcReader() as one, AbcReader() as other:
-        for tune in tunes:
-            for reader in (one, other):
-                assert reader.read(tune).pitch.tolist() == read_letters(tune)
+    # symusic numbers its files alike in every process: of two, each read the other's tunes
+    def read(letter):
+        tune = f"X:1\nT:{letter}\nL:1/4\nK:C\n{letter * 9}|\n"
+        return [
+            song if isinstance(song, str) else song.pitch[0] for song in parse_tunes([tune] * 400)
+        ]
 
-
-def read_letters(tune):
-    letters = tune.splitlines()[-1].rstrip("|")
-    return [dict(zip("CDEFGAB", (60, 62, 64, 65, 67, 69, 71), strict=True))[c] for c in letters]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(read, "CG")) == [[60] * 400, [67] * 400]
 
 
 def run(code, **settings):
@@ -146,7 +152,7 @@ def test_a_reader_that_fails_is_no_fault_of_any_file(tmp_path, cache, monkeypatc
         match = "ABC reader can't be started: No such file"
     elif kind == "reads nothing":
         monkeypatch.setattr(abc_tunes.sys, "executable", "/bin/false")
-        match = "ABC reader can't be started: its process ended with exit code 1"
+        match = "ABC reader can't be started: it ended with exit code 1"
     else:
         monkeypatch.setattr(abc_tunes._Worker, "_answer", lambda _: {"broken": "no room"})
         match = "can't read even a plain scale: no room"

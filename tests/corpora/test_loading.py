@@ -99,7 +99,6 @@ def test_a_folder_below_that_can_not_be_opened_is_named(home, monkeypatch):
     monkeypatch.setattr(os, "scandir", closed)
     with pytest.warns(UserWarning, match=r"left out 1: below \(It can't be read: Permission"):
         assert len(load_corpus(home, progress=False).songs) == 4
-    monkeypatch.setattr(os, "scandir", lambda path: closed(Path(path) / "below"))
     with pytest.raises(FileError, match="music/below can't be read: Permission denied"):
         folder.look(home / "below")
 
@@ -121,8 +120,7 @@ def test_a_name_that_is_not_utf_8_costs_nothing(home, capsys):
     assert json.loads(json.dumps(found.songs.names)) == found.songs.names
     song = read_song(home / f"{NOT_UTF8}.mid")
     assert song.name == "caf\ufffd"
-    missing = pytest.raises(FileError, match="no file .*caf\ufffd3")
-    with missing:
+    with pytest.raises(FileError, match=r"no file .*caf\ufffd3"):
         read_song(home / f"{NOT_UTF8}3.mid")
     assert capsys.readouterr().out
 
@@ -187,7 +185,6 @@ def test_an_edited_entry_is_made_anew(home, cache, edit):
     assert again.fingerprint == first.fingerprint
     assert again.songs.names == first.songs.names
     assert all(a.equals(b) for a, b in zip(again.songs, first.songs, strict=True))
-    assert [child.name for child in entry(cache).iterdir()].sort() is None
     assert json.loads(path.read_text())["songs"]["name"] == first.songs.names
 
 
@@ -250,7 +247,7 @@ def test_a_cache_that_is_a_file_is_said_to_be_one(home, tmp_path, monkeypatch):
         with pytest.raises(FileError, match=r"0\.mid is a file, not a folder\. Name .*SYMPHONY_C"):
             asked()
     monkeypatch.setenv("SYMPHONY_CACHE", str(home / "0.mid" / "below"))
-    with pytest.raises(FileError, match="can't be kept in .*: Not a directory.*SYMPHONY_CACHE"):
+    with pytest.raises(FileError, match=r"can't be kept in .*: Not a directory.*SYMPHONY_C"):
         load_corpus(home, progress=False)
 
 
@@ -270,10 +267,10 @@ def test_what_is_no_folder_is_a_sentence(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "readme.txt").write_text("no music")
     (tmp_path / "a.mid").write_bytes(random_song().to_midi())
-    for asked in (load_corpus, resolved):
-        with pytest.raises(RequestError, match="no corpus or folder"):
-            asked(name)
+    with pytest.raises(RequestError, match="no corpus or folder"):
+        load_corpus(name)
     assert not is_present(name)
+    assert Path(name).name == Path(resolved(name)).name
 
 
 def test_a_relative_folder_is_the_same_from_anywhere(home, tmp_path, monkeypatch):
@@ -282,6 +279,7 @@ def test_a_relative_folder_is_the_same_from_anywhere(home, tmp_path, monkeypatch
     assert (found.source.url, found.name) == (str(home), "music")
     assert resolved("music") == resolved(Path("music")) == str(home)
     assert resolved("chorales") == "chorales"
+    assert resolved("none/below") == str(tmp_path / "none" / "below")
     monkeypatch.chdir("/")
     assert load_corpus(found.source.url, progress=False).fingerprint == found.fingerprint
     monkeypatch.chdir(home)

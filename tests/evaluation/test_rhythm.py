@@ -34,3 +34,14 @@ def test_tempo_and_pitch_do_not_matter():
 
 def test_too_few_notes_have_no_pulse():
     assert np.isnan(pulse_clarity(notes([0.0, 1.0])))
+
+
+def test_the_pulse_of_a_day_is_taken_in_seconds():
+    import time
+
+    rng = np.random.default_rng(0)
+    onset = np.append(np.sort(rng.uniform(0, 600, 50_000)), 86_000)
+    song = Song(onset, np.full(50_001, 0.1), np.full(50_001, 60), np.full(50_001, 80))
+    begun = time.perf_counter()
+    assert 0 <= pulse_clarity(song) <= 1
+    assert time.perf_counter() - begun < 10

@@ -81,3 +81,17 @@ def test_a_form_with_repeats_scores_higher():
 def test_short_music_has_no_structure_to_measure():
     assert np.isnan(structure_indicator(Song([0.0], [1.0], [60], [80])))
     assert np.isnan(structure_indicator(Song([], [], [], [])))
+
+
+def test_the_chroma_of_a_long_performance_costs_little_memory():
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    onset = np.sort(rng.uniform(0, 3600, 30_000))
+    song = Song(onset, np.full(30_000, 0.4), rng.integers(30, 90, 30_000), np.full(30_000, 80))
+    tracemalloc.start()
+    first = chroma(song, 600)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6  # 1.7 GB, when every note was held against every half second
+    assert np.allclose(first, chroma(song.slice(0, 400))[:600])

@@ -112,3 +112,18 @@ def test_ctrl_c_while_sound_is_written_keeps_the_earlier_file(tmp_path, name, mo
     assert [type(file) for file in opened] == [str]
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["$\\frac$", "a\x01b\nc", "caf\udce9", "{}%_&#~", "𝄞 ♯"])
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_any_name_can_be_drawn(tmp_path, name):
+    song = BEAT.named(name)
+    for kind in ("x.png", "x.svg"):
+        render_file(song, tmp_path / kind)
+    ET.parse(tmp_path / "x.svg")
+
+
+def test_a_piece_of_any_length_has_a_picture(tmp_path):
+    # 280,000 ticks an hour apart took matplotlib for ever
+    render_file(Song([0, 1e9], [1, 1], [60, 64], [64, 64]), tmp_path / "x.png")
+    assert (tmp_path / "x.png").stat().st_size > 1000

@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import NoReturn
+import warnings
+from typing import Any, NoReturn
 
 from symphony.errors import SymphonyError
 
@@ -22,7 +23,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        _run()
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn  # type: ignore[assignment]
+            _run()
         print(end="", flush=True)  # a full disk shows only now
     except SymphonyError as error:
         _end(2, str(error))
@@ -44,6 +47,11 @@ def _run() -> None:
 
     add_controls(sys.argv[1:])
     app.cli(prog="symphony", description=__doc__)
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    """A warning as a sentence, without the line of code it came from."""
+    print(f"symphony: {message}", file=sys.stderr)
 
 
 def _end(code: int, why: str) -> NoReturn:

@@ -115,12 +115,11 @@ def load_corpus(name_or_path: str | Path, *, progress: bool = True) -> Corpus:
         key = f"folder-{PARSER}-{found.stamp[:24]}"
     kept = cache_folder() / "corpora" / key
     loaded = _kept(kept, source)
-    parsed = loaded is None
     if loaded is None:
         table.remove(kept)
         loaded = _parse(kept, source, read, progress)
     # What a published corpus lacks is the same for everyone, and nobody's to mend.
-    if loaded.skipped and (parsed or name not in SOURCES):
+    if loaded.skipped and name not in SOURCES:
         reasons = _reasons(loaded.skipped)
         warnings.warn(f"{source.title}: left out{reasons}. All: corpus.skipped.", stacklevel=2)
     return loaded
