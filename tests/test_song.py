@@ -375,6 +375,7 @@ def test_what_is_written_reads_back_whole_or_is_refused(song, first, second, lon
         (23 * 3600, 1000, "more ticks than MIDI can count, which is 268,435,455 between"),
         (60, 3, "tempi lie between 3.58 and 60,000,000 quarters a minute; this song has 3 to 3"),
         (60, 1e9, "tempi lie between"),
+        (60, 5e-324, "tempi lie between"),
     ],
 )
 def test_songs_that_midi_can_not_hold_are_refused_with_the_limit(

@@ -243,7 +243,8 @@ def write_notes(
     import symusic
 
     # MIDI holds whole microseconds a quarter: times are counted by the tempo that is read back.
-    micros = np.round(60e6 / tempo[:, 1]).astype(np.int64)
+    with np.errstate(over="ignore"):
+        micros = np.round(60e6 / tempo[:, 1])
     if not 1 <= micros.min() <= micros.max() <= LONGEST_QUARTER:
         raise SongError(
             f"MIDI's tempi lie between {60e6 / LONGEST_QUARTER:.2f} and 60,000,000 quarters a "

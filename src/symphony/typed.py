@@ -13,22 +13,17 @@ from typing import Any
 from symphony.errors import RequestError
 
 LARGEST = sys.float_info.max  # finite
+LARGEST_SIZE = 4096  # of a layer, a roll, a codec: what is larger eats the machine
 
 
-def ranged(
-    default: Any, low: float, high: float = LARGEST, above: bool = False, multiple: int = 0
-) -> Any:
-    """A field with its range, of each value where it is a tuple.
-
-    ``above`` leaves ``low`` itself out; ``multiple`` allows only multiples of a number.
-    """
-    return dataclasses.field(default=default, metadata={"range": (low, high, above, multiple)})
+def ranged(default: Any, low: float, high: float = LARGEST, above: bool = False) -> Any:
+    """A field with its range, of each value where it is a tuple; ``above`` leaves ``low`` out."""
+    return dataclasses.field(default=default, metadata={"range": (low, high, above)})
 
 
 count = partial(ranged, low=1)  # 1, 2, …
 positive = partial(ranged, low=0, above=True)  # above 0
 weight = partial(ranged, low=0)  # 0 switches a term off
-size = partial(ranged, low=1, high=4096)  # of a layer
 share = partial(ranged, low=0, high=nextafter(1, 0))  # from 0 to below 1
 
 
@@ -53,14 +48,14 @@ def check_fields(thing: Any) -> None:
                 from_json(hint, value, each.name)
             elif not isinstance(value, typing.cast(type, hint)):
                 raise ValueError(f"{each.name} can't be {value!r}")
+            elif any(isinstance(v, int) and v > LARGEST_SIZE for v in vars(value).values()):
+                raise ValueError(f"No size in {each.name} is above {LARGEST_SIZE:,}: {value}")
         except ValueError as error:
             raise RequestError(f"{error}.") from None
         if "range" not in each.metadata or value is None:
             continue
-        low, high, above, multiple = each.metadata["range"]
+        low, high, above = each.metadata["range"]
         every = value if isinstance(value, tuple | list) else (value,)
-        if any(v % multiple for v in every if multiple):
-            raise RequestError(f"{each.name} is a multiple of {multiple}, not {value}.")
         if not all(low < v <= high if above else low <= v <= high for v in every):
             bound = f"above {low}" if above else f"from {low}"
             bound += "" if high == LARGEST else f" to {'' if high % 1 == 0 else 'below '}{high:.3g}"

@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from symphony.files import sentence
 from symphony.midi import LONGEST_SONG, MOST_NOTES
 from symphony.song import Song
 
-TUNE_LIMIT = 2  # seconds of processor time; an ordinary tune takes a millisecond
+TUNE_LIMIT = 2  # seconds of processor time; an ordinary tune takes some milliseconds
 FILE_LIMIT = 120  # seconds of processor time for all tunes of a file: 10 MB of ordinary ones
 PATIENCE = 30.0  # seconds by the clock, for a worker on a busy machine
 MEMORY = 1 << 30  # bytes of address space; the worker needs a sixth of it
@@ -183,14 +184,18 @@ class _Worker:
             # symusic numbers its files alike in every process: two with one folder would read
             # each other's tunes.
             self.folder = tempfile.TemporaryDirectory(prefix="symphony-abc-")
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "symphony.corpora.abc_tunes"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=os.environ | {"TMPDIR": self.folder.name, "OPENBLAS_NUM_THREADS": "1"},
-                start_new_session=True,
-            )
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "symphony.corpora.abc_tunes"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=os.environ | {"TMPDIR": self.folder.name, "OPENBLAS_NUM_THREADS": "1"},
+                    start_new_session=True,
+                )
+            except OSError:
+                self.folder.cleanup()
+                raise
         try:
             begun = self._answer()
         except BaseException:  # Ctrl-C while it starts
@@ -206,7 +211,9 @@ class _Worker:
         self._check(begun)
 
     def close(self) -> None:
-        """End the process, and abc2midi with it."""
+        """End the process, and abc2midi with it; a second time does nothing."""
+        if not Path(self.folder.name).exists():
+            return
         if hasattr(os, "killpg"):
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)

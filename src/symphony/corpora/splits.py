@@ -57,7 +57,7 @@ def near_duplicates(
     same_grams: dict[bytes, int] = {}
     compared: list[int] = []  # one song for each set of grams
     grams: list[np.ndarray] = []
-    for i in _shown(range(len(songs)), "listening for melodies", progress):
+    for i in _bar(range(len(songs)), "listening for melodies", progress):
         if pieces and pieces[i]:
             groups.merge(i, same_piece.setdefault(pieces[i], i))
             continue
@@ -140,7 +140,7 @@ def _overlapping(
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     owner, before = owner[order], place - first  # how many sets before this have the gram
-    for i in _shown(range(1, len(found)), "comparing melodies", progress):
+    for i in _bar(range(1, len(found)), "comparing melodies", progress):
         mine = slice(ends[i - 1], ends[i])
         begin, count = first[mine], before[mine]
         shared = np.zeros(i, np.int64)
@@ -171,7 +171,7 @@ def _ranges(begin: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.arange(ends[-1]) + np.repeat(begin - (ends - counts), counts)
 
 
-def _shown(places: range, what: str, progress: bool) -> Iterable[int]:
+def _bar(places: range, what: str, progress: bool) -> Iterable[int]:
     """The places, with a bar for those who wait."""
     from tqdm.auto import tqdm
 

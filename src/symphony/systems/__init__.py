@@ -159,7 +159,7 @@ def system_of(card: Card) -> Any:
         kind = room(card.system).SYSTEM
         return kind(from_json(get_type_hints(kind)["recipe"], card.recipe, "recipe"))
     except ValueError as error:  # a recipe's own refusals are ValueErrors
-        raise FileError(f"The card is broken: {error}") from None
+        raise FileError(f"The card is broken: {str(error).rstrip('.')}.") from None
 
 
 def load(name_or_folder: str | Path, corpus: str = "chorales") -> Trained:
@@ -210,8 +210,8 @@ def _trained(card: Card, weights: Path) -> Trained:
         with torch.device("meta"):  # no memory: a card may ask for more than there is
             nets = made.kept(made.build(Data({}, card.facts)))
     except (TypeError, ValueError, RuntimeError, KeyError) as error:  # nets that can't be built
-        reason = str(error).splitlines()[0]
-        raise FileError(f"{weights.parent} can't be built from its card: {reason}") from None
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise FileError(f"{weights.parent} can't be built from its card: {reason}.") from None
     return Trained(made, load_weights(nets, weights), card)
 
 

@@ -89,8 +89,7 @@ class Run:
 
     def snapshots(self) -> dict[int, Path]:
         """The weights that were kept on the way, by step."""
-        found = sorted(self.folder.glob(SNAPSHOTS))
-        return {int(path.stem.removeprefix("step-")): path for path in found}
+        return {int(path.stem[5:]): path for path in sorted(self.folder.glob(SNAPSHOTS))}
 
     def save_state(
         self, system: System, nets: Nets, opts: Optimizers, data: Data, history: History

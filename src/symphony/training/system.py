@@ -45,13 +45,11 @@ class Recipe:
     seed: int = ranged(0, 0, LARGEST_SEED)  # of weights, examples, noise and dropout
 
     def __post_init__(self) -> None:
-        """Refuse what no run could follow: other types, values out of range."""
         check_fields(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON, for a card."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
+        return dict(json.loads(json.dumps(asdict(self))))
 
     @property
     def hash(self) -> str:

@@ -13,8 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from symphony.typed import check_fields, ranged, share, size
-
 State = tuple[Tensor, Tensor]  # hidden and cell, each [layers, B, hidden]
 
 
@@ -22,13 +20,14 @@ State = tuple[Tensor, Tensor]  # hidden and cell, each [layers, B, hidden]
 class CharLSTMConfig:
     """The shape of a :class:`CharLSTM`."""
 
-    num_layers: int = ranged(3, 1, 64)  # LSTM layers, one on top of the other
-    hidden_size: int = size(512)  # LSTM cells in a layer
-    embedding_dim: int | None = size(None)  # numbers that stand for a symbol; None for one-hot
-    dropout: float = share(0.0)  # share of values zeroed between layers while training
+    num_layers: int = 3  # LSTM layers, one on top of the other
+    hidden_size: int = 512  # LSTM cells in a layer
+    embedding_dim: int | None = None  # numbers that stand for a symbol; None for one-hot
+    dropout: float = 0.0  # share of values zeroed between layers while training
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        if min(self.num_layers, self.hidden_size, self.embedding_dim or 1) < 1:
+            raise ValueError(f"A Char-RNN needs layers and cells, not {self}.")
 
 
 class CharLSTM(nn.Module):

@@ -14,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from symphony.systems.char_rnn.network import CharLSTM, CharLSTMConfig, State
-from symphony.typed import ranged, size
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class ConditionalCharLSTMConfig(CharLSTMConfig):
     told, each group is left out with the same probability.
     """
 
-    groups: tuple[int, ...] = size((10, 10, 12))  # numbers for each thing told; zeros: not told
-    condition_dropout: float = ranged(0.2, 0, 1)
+    groups: tuple[int, ...] = (10, 10, 12)  # numbers for each thing told; all zeros: not told
+    condition_dropout: float = 0.2
 
 
 class ConditionalCharLSTM(CharLSTM):

@@ -14,8 +14,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from symphony.typed import check_fields, ranged, size
-
 PITCHES = 128  # columns of a roll
 OCTAVE, OCTAVES, LOWEST = 12, 10, 4  # a strip is an octave; ten are 120 keys, up from pitch 4
 
@@ -24,19 +22,23 @@ OCTAVE, OCTAVES, LOWEST = 12, 10, 4  # a strip is an octave; ten are 120 keys, u
 class DCRNNConfig:
     """The shape of both networks."""
 
-    steps: int = ranged(96, 8, 4096, multiple=8)  # rows it learns from; a form may be longer
-    noise: int = size(100)  # numbers drawn for each letter of a form
-    phrase: int = size(16)  # steps that RNNa plans before its plan is repeated
-    repeat: int = size(3)  # how often RNNb plays each plan; 1 plans every step anew
-    hidden_a: int = size(64)  # LSTM cells of RNNa
-    hidden_b: int = size(32)  # LSTM cells of RNNb
-    strip_channels: int = size(32)  # under the strip kernel: chords the model can learn
-    critic_channels: int = size(32)  # of the critic's first layer, then 2, 4 and 4 times as many
+    steps: int = 96  # rows of the rolls it learns from, a multiple of 8; a form may be longer
+    noise: int = 100  # numbers drawn for each letter of a form
+    phrase: int = 16  # steps that RNNa plans before its plan is repeated
+    repeat: int = 3  # how often RNNb plays each plan; 1 plans every step anew
+    hidden_a: int = 64  # LSTM cells of RNNa
+    hidden_b: int = 32  # LSTM cells of RNNb
+    strip_channels: int = 32  # under the strip kernel: chords the model can learn
+    critic_channels: int = 32  # of the critic's first layer, then 2, 4 and 4 times as many
     conditional: bool = True  # whether generator and critic read a key histogram
     output_bias_init: float = -1.0  # added to the first output bias: rolls are mostly silence
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        counts = (self.noise, self.phrase, self.repeat, self.hidden_a, self.hidden_b)
+        if min(*counts, self.strip_channels, self.critic_channels) < 1:
+            raise ValueError(f"A DCRNN needs noise, phrases, cells and channels, not {self}.")
+        if self.steps < 8 or self.steps % 8:
+            raise ValueError(f"steps is a multiple of 8, not {self.steps}.")
 
     @property
     def section(self) -> int:

@@ -8,31 +8,35 @@ batch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from symphony.typed import check_fields, ranged, size
-
 
 @dataclass(frozen=True)
 class WGANConfig:
     """The shape of both networks."""
 
-    steps: int = ranged(64, 16, 4096, multiple=16)  # rows of a roll
-    noise: int = size(100)  # numbers drawn for a roll
-    generator: Literal["conv", "gru"] = "conv"  # transposed convolutions, or a GRU in time
-    channels: int = ranged(256, 8, 4096)  # of the first map; each layer after has half as many
-    recurrent: tuple[int, int] = size((64, 32))  # cells of the two GRU layers
-    critic_channels: int = size(32)  # of its first layer; each after has twice as many
+    steps: int = 64  # rows of a roll, a multiple of 16
+    noise: int = 100  # numbers drawn for a roll
+    generator: str = "conv"  # paints with transposed convolutions; "gru" plays in time
+    channels: int = 256  # of the generator's first map; each layer after has half as many
+    recurrent: tuple[int, int] = (64, 32)  # cells of the two GRU layers, where it has them
+    critic_channels: int = 32  # of its first layer; each after has twice as many
     output_bias_init: float = -1.0  # added to the first output bias: rolls are mostly silence
-    pitches: int = ranged(128, 16, 128, multiple=16)  # columns of a roll
+    pitches: int = 128  # columns of a roll, a multiple of 16
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        for name, size in (("steps", self.steps), ("pitches", self.pitches)):
+            if size < 16 or size % 16:
+                raise ValueError(f"{name} is a multiple of 16, not {size}.")
+        if self.generator not in ("conv", "gru"):
+            raise ValueError(f"generator is conv or gru, not {self.generator!r}.")
+        if self.channels < 8 or min(self.noise, self.critic_channels, *self.recurrent) < 1:
+            raise ValueError(f"A WGAN needs noise and channels (8 at least), not {self}.")
 
 
 class ConvDecoder(nn.Module):

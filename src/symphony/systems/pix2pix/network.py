@@ -14,8 +14,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from symphony.typed import check_fields, ranged, size
-
 PITCHES = 128  # columns of a roll
 DEPTH = 7  # halvings until 128 keys are one
 MOST = 8  # times the first layer's channels, in the deepest
@@ -26,12 +24,15 @@ NOISY = 3  # of the decoder's layers, the deepest ones
 class Pix2PixConfig:
     """The shape of both networks."""
 
-    steps: int = ranged(128, 128, 4096, multiple=128)  # rows of a roll
-    channels: int = size(64)  # of the U-Net's first layer; each has twice as many, up to 8 times
-    discriminator_channels: int = size(64)  # of its first layer, then 2, 4 and 8 times as many
+    steps: int = 128  # rows of a roll, a multiple of 128
+    channels: int = 64  # of the U-Net's first layer; each has twice as many, up to 8 times
+    discriminator_channels: int = 64  # of the PatchGAN's first layer, then 2, 4 and 8 times as many
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        if self.steps < PITCHES or self.steps % PITCHES:
+            raise ValueError(f"steps is a multiple of 128, not {self.steps}.")
+        if min(self.channels, self.discriminator_channels) < 1:
+            raise ValueError(f"A Pix2Pix needs channels, not {self}.")
 
     def width(self, level: int) -> int:
         """Channels after ``level`` + 1 halvings."""

@@ -38,7 +38,6 @@ class Pix2PixRecipe(rolls.RollRecipe):
     )  # smallest and largest share of notes a facade drops
 
     def __post_init__(self) -> None:
-        """Refuse what no run could follow."""
         super().__post_init__()
         if not self.adversarial_weight and not self.l1_weight:
             raise RequestError("Without adversarial_weight and l1_weight nothing is learned.")

@@ -12,21 +12,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from symphony.typed import check_fields, ranged, size
-
 
 @dataclass(frozen=True)
 class RNNGANConfig:
     """The shape of both networks."""
 
-    steps: int = size(96)  # rows of a roll
-    noise: int = size(200)  # numbers drawn for a roll
-    hidden_size: int = size(512)  # cells of the LSTM layers, of which each network has two
+    steps: int = 96  # rows of a roll
+    noise: int = 200  # numbers drawn for a roll
+    hidden_size: int = 512  # cells of the LSTM layers, of which each network has two
     output_bias_init: float = -2.0  # added to the first output bias: rolls are mostly silence
-    pitches: int = ranged(128, 1, 128)  # columns of a roll
+    pitches: int = 128  # columns of a roll
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        if min(self.steps, self.noise, self.hidden_size) < 1:
+            raise ValueError(f"An RNN-GAN needs steps, noise and cells, not {self}.")
 
 
 class LSTMGenerator(nn.Module):
