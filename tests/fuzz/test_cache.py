@@ -1,5 +1,6 @@
 """Spoilt cache entries: the corpus is made anew or a sentence says what to remove."""
 
+import copy
 import json
 import os
 import shutil
@@ -18,6 +19,10 @@ STRANGE = [
 ]  # fmt: skip
 
 
+def strange(rng):
+    return copy.deepcopy(STRANGE[rng.integers(len(STRANGE))])
+
+
 def edit(rng, value):
     """Something else somewhere in a JSON value: put in, left out, doubled, exchanged."""
     while isinstance(value, dict | list) and value and rng.random() < 0.8:
@@ -30,17 +35,17 @@ def edit(rng, value):
             case 0:
                 del value[key]
             case 1 if isinstance(value, list):
-                value.insert(key, value[key])
+                value.insert(key, copy.deepcopy(value[key]))
             case 2 if isinstance(value, list):
                 other = rng.integers(len(value))
                 value[key], value[other] = value[other], value[key]
             case _:
-                value[key] = STRANGE[rng.integers(len(STRANGE))]
+                value[key] = strange(rng)
         return
     if isinstance(value, dict):
-        value["more"] = STRANGE[rng.integers(len(STRANGE))]
+        value["more"] = strange(rng)
     elif isinstance(value, list):
-        value.append(STRANGE[rng.integers(len(STRANGE))])
+        value.append(strange(rng))
 
 
 @pytest.fixture
