@@ -92,13 +92,15 @@ def test_the_penalty_holds_the_critics_gradient_near_one(runs):
         torch.manual_seed(0)
         nets = learner.build(data)
         opts = learner.optimizers(nets)
-        for step in range(15):
+        for step in range(40):
             logs = learner.train_step(nets, opts, data, step)
         from symphony.systems.gan import grad_norms
 
         norms[gp_weight] = grad_norms(nets["critic"], learner.examples(data, 99)[0]).mean().item()
         assert (logs["gradient_penalty"] > 0) == (gp_weight > 0)
-    assert norms[10.0] < 2 < norms[0.0]
+    # Rounding differs with the number of threads, by tenths here: 1.5 to 2.3 in five runs.
+    assert 0.5 < norms[10.0] < 4
+    assert norms[0.0] > 1000 * norms[10.0]  # without it the critic grows without bound
 
 
 @pytest.mark.parametrize(
