@@ -37,14 +37,14 @@ def versions() -> dict[str, str]:
 def commit() -> str:
     """``git describe`` of the checkout this code lies in; empty where there is none."""
     here = Path(__file__).parent
-    asked = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
         tracked = subprocess.run(
             ["git", "ls-files", "--error-unmatch", Path(__file__).name],
             cwd=here,
             capture_output=True,
         )
-        done = subprocess.run(asked, cwd=here, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.SubprocessError):  # no git
         return ""
     return done.stdout.strip() if tracked.returncode == 0 and done.returncode == 0 else ""

@@ -280,8 +280,8 @@ def add_controls(words: list[str]) -> None:
         SymphonyError: a model that isn't there, or a flag that it hasn't.
     """
     for command in (compose, evaluate):
-        asked = words[:1] == [command.__name__] and controls_in(words[1:])
-        flags = flags_of(asked) if asked else None
+        controls = words[:1] == [command.__name__] and controls_in(words[1:])
+        flags = flags_of(controls) if controls else None
         if flags is not None:
             own = inspect.signature(command).parameters
             known = {name.removeprefix("as_").replace("_", "-") for name in own}

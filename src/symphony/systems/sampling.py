@@ -137,8 +137,8 @@ def generate(
         state = model.initial_state(batch)
 
         def step(tokens: np.ndarray) -> tuple[Tensor, Any]:
-            told = () if condition is None else (torch.from_numpy(condition()).to(device),)
-            return model.step(torch.from_numpy(tokens).to(device), state, *told)
+            conditions = () if condition is None else (torch.from_numpy(condition()).to(device),)
+            return model.step(torch.from_numpy(tokens).to(device), state, *conditions)
 
         for token in (model.bos, *prompt):
             logits, state = step(np.full(batch, token, np.int64))

@@ -167,9 +167,9 @@ class Trained:
         for name in controls:
             if name not in known:
                 raise RequestError(f"{self.name} can't be told {name}, only {', '.join(known)}.")
-        asked = self.system.controls(**controls)
-        check_fields(asked)
-        return self.system.compose(self, Request(seconds, seed, batch, asked))
+        chosen = self.system.controls(**controls)
+        check_fields(chosen)
+        return self.system.compose(self, Request(seconds, seed, batch, chosen))
 
     def fill(self, song: Song, *, seed: int = 0) -> Song:
         """A song with its holes filled; every note that is there stays as it is.
