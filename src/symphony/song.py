@@ -22,8 +22,11 @@ from symphony.midi import SHORTEST_NOTE, pretty_midi_notes, quarters_at, read_no
 if TYPE_CHECKING:
     import pretty_midi
 
-__all__ = ["Song", "SongError"]
+__all__ = ["TEMPO", "Song", "SongError"]
 
+# Quarter notes a minute of music that says nothing of its pace: a quarter is then 600 ms, and every
+# value down to the sixteenth, and every triplet, is a whole number of the 10 ms that events count.
+TEMPO = 100.0
 
 COLUMNS: dict[str, Any] = {
     "onset": np.float64,

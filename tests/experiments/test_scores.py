@@ -70,7 +70,7 @@ def test_windows_of_real_music_do_not_overlap():
 def test_too_little_to_say_anything_by(chorales):
     unigram = load("unigram")
     with pytest.raises(RequestError, match="fewer say nothing"):
-        evaluate(unigram, chorales, samples=3)
+        evaluate(unigram, "no such corpus", samples=3)  # refused before anything is read
     with pytest.raises(RequestError, match="can't be told key"):
         evaluate(unigram, chorales, controls={"key": "C major"}, progress=False)
     with pytest.raises(SongError, match="too little music"):

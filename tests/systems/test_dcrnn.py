@@ -10,6 +10,7 @@ from running import run
 from symphony.codecs import form_noise, key_profile, parse_form, parse_key
 from symphony.errors import RequestError
 from symphony.evaluation import roll_pitch_classes
+from symphony.song import TEMPO
 from symphony.systems import load, system
 from symphony.systems.dcrnn.network import (
     DCRNNConfig,
@@ -153,7 +154,7 @@ def test_a_form_is_played_letter_by_letter(runs):
     assert not np.allclose(noise[0], noise[24])
     np.testing.assert_allclose(noise[60], (noise[0] + noise[24]) / 2, atol=1e-6)
     (song,) = trained.compose(10.0, form="A B C A B", key="C major")
-    assert song.seconds <= 5 * network.section / 4 * 60 / 90 + 0.001
+    assert song.seconds <= 5 * network.section / 4 * 60 / TEMPO + 0.001
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from symphony.codecs import (
     tile_starts,
     to_bipolar,
 )
-from symphony.errors import FileError, RequestError
+from symphony.errors import FileError, RequestError, SongError
+from symphony.song import TEMPO, Song
 from symphony.systems import load, recipe, rolls, system
 from symphony.systems.iwgan.network import WGANConfig
 from symphony.systems.rolls import Rolls, draw_rolls
@@ -41,6 +42,21 @@ def piece(rows, low):
     roll = np.zeros((rows, 128), bool)
     roll[np.arange(rows), low + np.arange(rows) % 20] = True
     return roll
+
+
+def test_a_song_longer_than_a_roll_is_left_out_and_named():
+    held = Song([0.0, 30 * 3600.0], [30 * 3600.0, 1.0], [60, 62], [80, 80], name="a held note")
+    gan, whole = system(replace(SHORT, subset=None)), Music()
+    with pytest.warns(UserWarning, match="a held note is .* quarter notes long.* It is left out"):
+        data = gan.encode(Music(train=[held, *whole.train]))
+    found, expected = data.arrays["train"], gan.encode(whole).arrays["train"]
+    np.testing.assert_array_equal(found["packed"], expected["packed"])
+    np.testing.assert_array_equal(found["lengths"], expected["lengths"])
+    with (
+        pytest.warns(UserWarning, match="It is left out"),
+        pytest.raises(SongError, match="Made-up music has no piece that fits a piano roll"),
+    ):
+        gan.encode(Music(test=[held]))
 
 
 @given(st.integers(1, 6), st.lists(st.integers(1, 70), min_size=1, max_size=4), st.integers(0, 9))
@@ -253,9 +269,9 @@ def test_the_noise_of_a_piece_is_scaled_as_asked(name, scale, runs):
     torch.testing.assert_close(heard[1], heard[0] * scale)
 
 
-def test_a_piece_lasts_as_long_as_asked_at_90_quarters_a_minute():
-    assert SHORT.codec.rows(10.0, rolls.TEMPO) == 60  # 15 quarters of 4 rows
-    assert SHORT.codec.rows(0.01, rolls.TEMPO) == 1
+def test_a_piece_lasts_as_long_as_asked_at_100_quarters_a_minute():
+    assert SHORT.codec.rows(12.0, TEMPO) == 80  # 20 quarters of 4 rows
+    assert SHORT.codec.rows(0.01, TEMPO) == 1
 
 
 def test_songs_that_share_a_split_with_silence_are_encoded_without_it():

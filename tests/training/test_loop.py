@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import signal
 import threading
 from dataclasses import replace
@@ -300,6 +301,25 @@ def test_a_run_does_not_go_on_with_other_music(line, data, finished, tmp_path):
     (tmp_path / "state.ckpt").write_bytes((finished / "state.ckpt").read_bytes())
     numbers(fingerprint="1").save(tmp_path / "encoded.safetensors")
     with pytest.raises(RequestError, match="learned from other music"):
+        run(line, data, tmp_path, resume=True)
+
+
+def test_a_run_does_not_go_on_with_music_that_changed_under_it(line, data, finished, tmp_path):
+    (tmp_path / "state.ckpt").write_bytes((finished / "state.ckpt").read_bytes())
+    train = {k: array + 1 for k, array in data.train.items()}
+    replace(data, arrays={**data.arrays, "train": train}).save(tmp_path / "encoded.safetensors")
+    with pytest.raises(FileError, match="no longer what this run learned from"):
+        run(line, data, tmp_path, resume=True)
+
+
+def test_a_memory_of_other_processes_is_not_called_broken(line, data, finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    state = torch.load(finished / "state.ckpt", weights_only=True) | {"processes": 2}
+    torch.save(state, tmp_path / "state.ckpt")
+    run(line, data, tmp_path, resume=True)  # nothing of a share's size: any number may go on
+    state["nets"] = {name: weights[None] for name, weights in state["nets"].items()}
+    torch.save(state, tmp_path / "state.ckpt")
+    with pytest.raises(RequestError, match="trained by 2 processes, and what they remember doesn"):
         run(line, data, tmp_path, resume=True)
 
 

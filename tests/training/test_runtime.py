@@ -13,7 +13,7 @@ from running import two_processes
 
 from symphony.errors import RequestError
 from symphony.machine import asked_to_stop, commit, processor, versions
-from symphony.training import Card
+from symphony.training import Card, runtime
 from symphony.training.runtime import launch, reduced
 
 
@@ -34,6 +34,15 @@ def test_a_device_that_is_not_here_is_refused():
 def test_a_device_that_nobody_knows_is_refused():
     with pytest.raises(RequestError, match="The device 'abacus' can't be used here"):
         launch("abacus", 4)
+
+
+def test_what_is_wrong_with_the_program_is_not_blamed_on_the_device(monkeypatch):
+    def broken(**_):
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(runtime, "Fabric", broken)
+    with pytest.raises(TypeError, match="a bug"):
+        launch("cpu", 4)
 
 
 def test_one_process_reduces_nothing():

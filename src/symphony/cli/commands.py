@@ -213,12 +213,11 @@ def evaluate(
         controls: of the model.
     """
     from symphony import experiments
-    from symphony.corpora import load_corpus
 
     trained = systems.load(model, corpus or "chorales")
     found = experiments.evaluate(
         trained,
-        load_corpus(corpus or trained.recipe.corpus),
+        corpus or trained.recipe.corpus,
         samples=samples,
         seconds=seconds,
         seed=seed,
@@ -254,7 +253,7 @@ def originality(
     from symphony.evaluation.originality import clock_span
 
     piece = read_song(song)
-    report = Originality.of_corpus(load_corpus(corpus)).report(piece)
+    report = Originality.of_corpus(load_corpus(corpus), progress=True).report(piece)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))
         return
@@ -330,4 +329,4 @@ def _verdict(song: Any, corpus: str) -> str:
             f"Originality not measured: the corpus {corpus} is not here. "
             f"'symphony originality FILE --corpus {corpus}' downloads it first."
         )
-    return Originality.of_corpus(load_corpus(corpus)).report(song).verdict
+    return Originality.of_corpus(load_corpus(corpus), progress=True).report(song).verdict

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
 from symphony.errors import RequestError, SongError
-from symphony.song import Song
+from symphony.song import TEMPO, Song
 
 PITCHES = 128  # columns of a roll: MIDI's note numbers
-# Quarter notes of one song: three hours at 90 a minute, longer than any recital, in 65,536 rows of
-# a sixteenth, half a minute for a network. One note held for a day would have ten times as many.
+# Quarter notes of one song: nearly three hours at 100 a minute, longer than any recital, in 65,536
+# rows of a sixteenth, half a minute for a network. A note held for a day would have ten times more.
 MOST_QUARTERS = 2**14
 
 
@@ -68,7 +68,7 @@ class RollCodec:
         np.cumsum(edges, axis=0, out=edges)
         return np.stack([edges[:-1] > 0, struck])
 
-    def decode(self, roll: np.ndarray, tempo: float = 90.0, name: str = "") -> Song:
+    def decode(self, roll: np.ndarray, tempo: float = TEMPO, name: str = "") -> Song:
         """The song of a roll, at ``tempo`` quarter notes a minute.
 
         Anything above 0 sounds, so that the {-1, +1} rolls of GANs may come as they are.

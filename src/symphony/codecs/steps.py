@@ -13,7 +13,7 @@ from jaxtyping import Int16
 
 from symphony.codecs.keys import estimate_key
 from symphony.errors import RequestError, SongError
-from symphony.song import Song
+from symphony.song import TEMPO, Song
 
 NEXT = 128
 LONGEST = 16  # sixteenths: a whole note
@@ -70,7 +70,7 @@ class StepCodec:
         out[(end - 2)[moved], 1] = (wait[moved] - 1) % LONGEST + 1
         return out
 
-    def decode(self, steps: np.ndarray, tempo: float = 90.0, name: str = "") -> Song:
+    def decode(self, steps: np.ndarray, tempo: float = TEMPO, name: str = "") -> Song:
         """The song that steps play, at ``tempo`` quarter notes a minute.
 
         Raises:

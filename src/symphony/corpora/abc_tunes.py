@@ -26,7 +26,7 @@ import numpy as np
 from symphony.errors import FileError, SongError
 from symphony.files import sentence
 from symphony.midi import LONGEST_SONG, MOST_NOTES
-from symphony.song import Song
+from symphony.song import TEMPO, Song
 
 TUNE_LIMIT = 2  # seconds of processor time; an ordinary tune takes some milliseconds
 FILE_LIMIT = 120  # seconds of processor time for all tunes of a file: 10 MB of ordinary ones
@@ -147,7 +147,8 @@ def _song(tune: str, answer: dict[str, Any]) -> Song:
     ticks, start = answer["ticks"], np.maximum(notes[:, 0] - 1, 0)
     duration = notes[:, 0] + notes[:, 1] - start
     tempo = np.array(answer["tempo"], dtype=np.float64).reshape(-1, 2)
-    tempo = tempo if len(tempo) else np.array([[0.0, 120.0]])
+    if not len(tempo) or "Q:" not in tune:  # abc2midi would take 120, where a sixteenth is 125 ms
+        tempo = np.array([[0.0, TEMPO]])
     onset = _seconds(tempo, start / ticks)
     end = _seconds(tempo, (start + duration) / ticks)
     if not end.max() <= LONGEST_SONG:

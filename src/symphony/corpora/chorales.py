@@ -10,7 +10,7 @@ import numpy as np
 
 from symphony.corpora.source import Entries, Entry, Source
 from symphony.files import sentence
-from symphony.song import Song
+from symphony.song import TEMPO, Song
 
 SOURCE = Source(
     name="chorales",
@@ -20,7 +20,6 @@ SOURCE = Source(
     licence="public domain music; encodings under music21's corpus licences",
     citation="Cuthbert & Ariza, music21, ISMIR 2010; Riemenschneider, 371 Harmonized Chorales",
 )
-TEMPO = 90.0  # quarter notes a minute: a congregation's pace; the scores give none
 
 
 def read() -> Entries:

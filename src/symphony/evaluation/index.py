@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int64
+from tqdm.auto import tqdm
 
 from symphony.evaluation.lcs import pitch_text, whole_lcs, windowed_lcs
 from symphony.evaluation.onsets import Onsets, grams, onsets
@@ -62,11 +63,16 @@ class OriginalityIndex:
     """
 
     songs: Sequence[Song]
+    progress: bool = False
+
+    def bar(self, songs: Sequence[Song], what: str) -> Iterable[Song]:
+        """Songs, with a bar where they take longer than two seconds."""
+        return tqdm(songs, what, delay=2, unit=" songs", leave=False, disable=not self.progress)
 
     @cached_property
     def parts(self) -> list[Onsets]:
         """The onset tokens of each piece."""
-        return [onsets(song) for song in self.songs]
+        return [onsets(song) for song in self.bar(self.songs, "reading what was learned from")]
 
     @cached_property
     def begins(self) -> Int64[np.ndarray, " pieces+1"]:

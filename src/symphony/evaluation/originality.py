@@ -116,9 +116,13 @@ class Originality:
     unseen: Sequence[Song]
 
     @staticmethod
-    def of_corpus(corpus: Corpus) -> Originality:
-        """Training pieces as the index, validation and test pieces as unseen music."""
-        return Originality(OriginalityIndex(list(corpus.train)), [*corpus.validation, *corpus.test])
+    def of_corpus(corpus: Corpus, progress: bool = False) -> Originality:
+        """Training pieces as the index, validation and test pieces as unseen music.
+
+        ``progress`` shows bars where it takes longer than two seconds, as in a large corpus.
+        """
+        index = OriginalityIndex(list(corpus.train), progress)
+        return Originality(index, [*corpus.validation, *corpus.test])
 
     @cached_property
     def _references(self) -> dict[int, dict[str, np.ndarray]]:
@@ -132,7 +136,7 @@ class Originality:
         near = round(2 ** (round(2 * np.log2(max(length, 8))) / 2))
         if near not in self._references:
             rows = []
-            for song in self.unseen:
+            for song in self.index.bar(self.unseen, "measuring unseen music"):
                 times = onsets(song).times
                 cut = song.slice(0.0, times[near]) if len(times) > near else song
                 rows.append(self._measure(cut, self.index.nearest(cut, 1)))

@@ -17,7 +17,7 @@ from symphony.evaluation import (
     structure_indicator,
 )
 from symphony.song import Song
-from symphony.systems.rolls import REPORT, REPORTED, TEMPO, Batch, draw_rolls, in_batches
+from symphony.systems.rolls import REPORT, REPORTED, Batch, draw_rolls, in_batches
 from symphony.training import Data, Trained
 
 BAR = 16  # sixteenths
@@ -25,10 +25,10 @@ DROPS = (0.2, 0.4, 0.6)
 
 
 def songs_of(trained: Trained, rolls: Bool[np.ndarray, "n t 128"]) -> list[Song]:
-    """Each roll as a song, at 90 quarter notes a minute; a silent one has no notes."""
+    """Each roll as a song, at 100 quarter notes a minute; a silent one has no notes."""
     none = np.empty(0)
     silence, codec = Song(none, none, none, none), trained.recipe.codec
-    return [codec.decode(merge_repeated(roll), TEMPO) if roll.any() else silence for roll in rolls]
+    return [codec.decode(merge_repeated(roll)) if roll.any() else silence for roll in rolls]
 
 
 def form_and_key(trained: Trained, data: Data, count: int = REPORTED) -> dict[str, float]:

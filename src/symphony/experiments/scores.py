@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from symphony import evaluation as measures
 from symphony.codecs import EventCodec
-from symphony.corpora import Corpus
+from symphony.corpora import Corpus, load_corpus
 from symphony.errors import RequestError, SongError
 from symphony.evaluation import UNDEFINED, ConfidenceInterval, Originality, PieceLosses, bootstrap
 from symphony.experiments.features import piece_features
@@ -37,7 +37,7 @@ Rows = list[dict[str, Any]]
 
 def evaluate(
     trained: Trained,
-    corpus: Corpus,
+    corpus: Corpus | str,
     *,
     samples: int = 100,
     seconds: float = 30.0,
@@ -54,7 +54,7 @@ def evaluate(
 
     Args:
         trained: the model; a conditional one predicts without a condition.
-        corpus: what it is measured beside; the one it learned from, as a rule.
+        corpus: what it is measured beside, or its name; the one it learned from, as a rule.
         samples: pieces in each column, at least ten; a small corpus may hold fewer windows.
         seconds: how long each is.
         seed: decides all draws.
@@ -74,6 +74,8 @@ def evaluate(
             f"A column holds {FEWEST_PIECES} to {MOST_PIECES} samples, not {samples}: fewer say "
             "nothing, more take days."
         )
+    if isinstance(corpus, str):
+        corpus = load_corpus(corpus, progress=progress)
     for split in ("train", "validation", "test"):
         if not len(corpus.part(split)):
             raise SongError(f"{corpus.name} has no {split} pieces to measure beside.")

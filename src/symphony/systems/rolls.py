@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,9 @@ from torch import Tensor, nn
 
 from symphony import codecs
 from symphony.codecs import RollCodec, to_bipolar
-from symphony.errors import RequestError
+from symphony.errors import RequestError, SongError
 from symphony.evaluation.rolls import roll_metrics
-from symphony.song import Song
+from symphony.song import TEMPO, Song
 from symphony.systems.gan import Replay, ema, step_rng
 from symphony.training.data import Arrays, Data, encode_splits
 from symphony.training.run import load_samples
@@ -27,7 +28,6 @@ from symphony.typed import control, count, positive, ranged, share
 if TYPE_CHECKING:
     from symphony.corpora import Corpus
 
-TEMPO = 90.0  # quarter notes a minute: rolls know none
 CHECKED = 16  # rolls that a test makes again from the shipped weights
 REPORTED = 128  # rolls that the card's metrics are taken from
 EVALUATION, REPORT = 2**31, 2**31 + 1  # steps no run reaches: draws for evaluations, for the card
@@ -85,12 +85,23 @@ class Rolls:
 
 
 def encode_rolls(recipe: RollRecipe, corpus: Corpus) -> Data:
-    """All songs as rolls, repeated notes split by a silent row; and what keys sound like."""
+    """All songs as rolls, repeated notes split by a silent row; and what keys sound like.
+
+    Raises:
+        SongError: a split holds no music that fits a roll; a single song that doesn't is left out.
+    """
 
     def encode(songs: Iterable[Song]) -> Arrays:
-        moved = map(codecs.in_c, songs) if recipe.to_c else songs
-        planes = (recipe.codec.encode(song) for song in moved)
-        packed = [np.packbits(codecs.split_repeated(each), axis=1) for each in planes]
+        packed = []
+        for song in songs:
+            try:
+                planes = recipe.codec.encode(codecs.in_c(song) if recipe.to_c else song)
+            except SongError as error:  # longer than a roll may be: the others still teach
+                warnings.warn(f"{str(error).rstrip('.')}. It is left out.", stacklevel=2)
+            else:
+                packed.append(np.packbits(codecs.split_repeated(planes), axis=1))
+        if not packed:
+            raise SongError(f"{corpus.source.title} has no piece that fits a piano roll.")
         lengths = np.array([len(rows) for rows in packed], np.int32)
         return {"packed": np.concatenate(packed), "lengths": lengths}
 

@@ -98,6 +98,8 @@ class Run:
         state = {
             "recipe": {"system": system.recipe.room, **system.recipe.to_dict()},
             "corpus": data.facts["corpus"],
+            "music": sha256(self.folder / MUSIC),
+            "processes": data.world,
             "nets": nets.state_dict(),
             "optimizers": {name: each.state_dict() for name, each in opts.items()},
             "history": vars(history),
@@ -115,6 +117,7 @@ class Run:
         path, recipe = self.folder / STATE, system.recipe
         if not path.is_file():
             raise FileError(f"There is nothing to resume in {self.folder}: train without --resume.")
+        processes = data.world
         try:  # data only: a file from a stranger can't run anything
             state = torch.load(path, map_location="cpu", weights_only=True)
             theirs, mine = state["recipe"], {"system": recipe.room, **recipe.to_dict()}
@@ -124,12 +127,19 @@ class Run:
                 if theirs[k] != mine.get(k)
             ]
             music = state["corpus"] == data.facts["corpus"]
-            if music and not other:
+            same = state["music"] == sha256(self.folder / MUSIC)
+            processes = int(state["processes"])
+            if music and same and not other:
                 nets.load_state_dict(state["nets"])
                 for name, each in opts.items():
                     each.load_state_dict(state["optimizers"][name])
             history = History(**state["history"])
         except Exception as error:  # torch raises many kinds for a broken file
+            if processes != data.world:  # what a process remembers may be of its share's size
+                raise RequestError(
+                    f"The run in {self.folder} was trained by {processes} processes, and what they "
+                    f"remember doesn't fit {data.world}: start as many again."
+                ) from None
             reason = f"The state in {self.folder} is broken ({type(error).__name__})"
             raise FileError(f"{reason}: train without --resume.") from None
         if other:
@@ -141,6 +151,11 @@ class Run:
             raise RequestError(
                 f"The run in {self.folder} learned from other music than is there now: start anew, "
                 "or bring the corpus back as it was."
+            )
+        if not same:
+            raise FileError(
+                f"The encoded music in {self.folder} is no longer what this run learned from: "
+                "train without --resume, and it is made anew."
             )
         return history
 

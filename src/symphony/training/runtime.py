@@ -7,6 +7,7 @@ from typing import cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from symphony.errors import RequestError
@@ -33,7 +34,7 @@ def launch(device: str, batch: int) -> Fabric:
         fabric = Fabric(
             accelerator=device, strategy=strategy, devices=here, num_nodes=world // here
         )
-    except Exception as error:  # Fabric raises its own kinds for a missing device
+    except (MisconfigurationException, RuntimeError, ValueError) as error:  # no such device
         raise RequestError(f"The device {device!r} can't be used here: {error}") from None
     fabric.launch()
     return fabric

@@ -13,7 +13,7 @@ from torch import Tensor
 from symphony.codecs import correlated_noise, form_noise, key_profile, parse_form, parse_key
 from symphony.errors import RequestError
 from symphony.evaluation.rolls import roll_pitch_classes
-from symphony.song import Song
+from symphony.song import TEMPO, Song
 from symphony.systems import rolls
 from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenerator
 from symphony.systems.wgan import CriticRecipe, CriticSystem
@@ -75,7 +75,7 @@ class DCRNN(CriticSystem):
             raise RequestError(f"{trained.name} was trained without keys: it can't be told one.")
         songs = []
         for piece in range(request.batch):
-            rows = self.recipe.codec.rows(request.seconds, rolls.TEMPO)
+            rows = self.recipe.codec.rows(request.seconds, TEMPO)
             drawn = self._noise(rows, request.seed, piece, controls.form)
             noise = torch.from_numpy(drawn * np.float32(controls.noise_scale))[None]
             profile = key_profile(trained.card.facts["keys"], controls.key, request.seed + piece)
