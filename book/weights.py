@@ -23,6 +23,7 @@ from symphony.errors import FileError, RequestError
 from symphony.evaluation import Originality
 from symphony.experiments import (
     against_real,
+    choose_drawing,
     copying_by_step,
     evaluate,
     shipped_evaluation,
@@ -45,6 +46,8 @@ SHIPPED_RECIPES = (
     "dcrnn",
     "pix2pix",
 )
+# Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
+DRAWN_AS_CHOSEN = ("char-rnn",)
 
 
 def follows(folder: Path, chosen: Recipe) -> bool:
@@ -67,6 +70,8 @@ def train_or_resume(chosen: Recipe, run: Path) -> None:
 def measured(chosen: Recipe, run: Path) -> dict[str, Any]:
     """What experiments add to the card of a run."""
     found: dict[str, Any] = {}
+    if chosen.name in DRAWN_AS_CHOSEN:
+        found["drawing"] = choose_drawing(load(run), load_corpus(chosen.corpus))
     if chosen.snapshots:
         found["copying"] = copying_by_step(run, Originality.of_corpus(load_corpus(chosen.corpus)))
     if not SOURCES[chosen.corpus].embedded:
@@ -77,7 +82,9 @@ def measured(chosen: Recipe, run: Path) -> dict[str, Any]:
 def ship(chosen: Recipe, run: Path) -> None:
     """Put weights, samples and card where the library looks for them; the card last."""
     home = shipped_folder(chosen.name)
-    card = replace(Card.load(run), measured=measured(chosen, run))
+    found = measured(chosen, run)
+    defaults = found.get("drawing", {}).get("defaults", {})
+    card = replace(Card.load(run), measured=found, defaults=defaults)
     home.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, SAMPLES):
         if (run / name).is_file():

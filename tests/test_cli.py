@@ -1,7 +1,9 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -179,6 +181,12 @@ SHORT = ("--seconds", "2")
         (("compose", "pix2pix", "--drop", "1"), "from 0 to below 1"),
         (("compose", "ngram-2", "--corpus", "nowhere"), "no corpus or folder"),
         (("compose", "ngram-2", "--seconds", "2", "--out", "no/such/x.mid"), "can't be written"),
+        (("compose", "char-rnn", "--corpus", "folk"), "--corpus is for n-gram models"),
+        (("compose", "char-rnn", "--out", "x.txt"), "MIDI goes to a file named .mid"),
+        (("compose", "dcrnn", "--form", " ".join("AB" * 300), *SHORT), "longer than an hour"),
+        (("train", "char-rnn", "--size", "tiny", "--corpus", ""), "no corpus or folder ''"),
+        (("evaluate", "ngram-2", "--corpus", ""), "no corpus or folder ''"),
+        (("fill", "SONG", "--out", "SONG"), "is the piece itself"),
         (("fill", "none.mid"), "none.mid"),
         (("fill", "SONG", "--model", "rnn-gan"), "can't fill a song"),
         (("fill", "SONG", "--model", "nobody"), "There is no model"),
@@ -227,6 +235,46 @@ def test_each_model_shows_its_own_controls_and_no_others(command, monkeypatch, c
         for flag in set.union(*flags.values()):
             listed = re.search(rf"(?m)^\W*{flag}\b(?!\S* \")", shown) is not None
             assert listed == (flag in own), (model, flag)
+
+
+def test_the_version_is_the_installed_one(monkeypatch, capsys):
+    run(monkeypatch, "--version")
+    assert capsys.readouterr().out.strip() == version("deep-symphony")
+
+
+def test_weights_that_cannot_be_read_are_not_blamed_on_the_output(tmp_path, monkeypatch, capsys):
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(systems, "sha256", refused)
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, "compose", "dcrnn", "--out", tmp_path / "x.mid")
+    assert end.value.code == 2
+    assert "The weights in" in (error := capsys.readouterr().err)
+    assert "can't be read: Permission denied" in error
+
+
+def test_a_corpus_of_one_piece_gives_no_percentiles(folder, tmp_path, monkeypatch, capsys):
+    shutil.copy(folder / "03.mid", tmp_path)
+    run(monkeypatch, "originality", folder / "04.mid", "--corpus", tmp_path)
+    out = capsys.readouterr().out
+    assert "nan" not in out
+    assert "no unseen music to compare with" in out
+
+
+def test_the_next_command_can_be_typed_as_shown(folder, tmp_path, monkeypatch, capsys):
+    run(
+        monkeypatch,
+        "train",
+        "iwgan",
+        "--size",
+        "tiny",
+        "--corpus",
+        folder,
+        "--out",
+        tmp_path / "a b",
+    )
+    assert f"symphony compose '{tmp_path / 'a b'}'" in capsys.readouterr().out
 
 
 FULL = Path("/dev/full")  # takes nothing: what a full disk does to standard output

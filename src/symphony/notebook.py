@@ -10,7 +10,7 @@ import inspect
 import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from IPython.display import HTML, Code, Markdown
@@ -89,12 +89,17 @@ def figure(caption: str, alt: str) -> HTML:
     )
 
 
-def claims(rows: Sequence[tuple[str, str, bool | None]]) -> Markdown:
+Verdict = bool | Literal["undecided"] | None
+
+
+def claims(rows: Sequence[tuple[str, str, Verdict]]) -> Markdown:
     """The claim table that closes a chapter: the claim, what we measured, whether it holds.
 
-    The verdict is the boolean that the chapter computed; None where nothing can be compared.
+    The verdict is the boolean that the chapter computed; "undecided" where the run was too short
+    or the measure too weak to tell; None where nothing can be compared.
     """
-    words = {True: "holds", False: "does not hold", None: "not comparable"}
+    words: dict[Verdict, str] = {True: "holds", False: "does not hold", None: "not comparable"}
+    words["undecided"] = "undecided"
     return table(
         [
             {"the original's claim": claim, "what we measured": found, "verdict": words[verdict]}

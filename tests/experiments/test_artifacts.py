@@ -9,8 +9,9 @@ from symphony.experiments import (
     shipped_evaluation,
     shipped_experiment,
     shipped_folder,
+    shipped_search,
 )
-from symphony.systems import card_of, names, shipped
+from symphony.systems import card_of, names, recipe, shipped
 
 BOOK = Path(__file__).parents[2] / "book"
 SCRIPTS = sorted(BOOK.glob("experiment_*.py"))
@@ -36,6 +37,19 @@ def test_experiments_follow_todays_recipes(path):
     assert {row["seed"] for row in trained} == set(module.SEEDS)
 
 
+def test_the_kept_search_tried_every_setting_of_its_script():
+    kept = shipped_search("char-rnn")
+    settings = script(BOOK / "search_char_rnn.py").SETTINGS
+    assert len(kept) == len(settings)
+    assert all(any(setting.items() <= row.items() for row in kept) for setting in settings)
+    best = min(kept, key=lambda row: row["validation"])
+    chosen = recipe("char-rnn")
+    network = chosen.network
+    assert (best["layers"], best["hidden"]) == (network.num_layers, network.hidden_size)
+    assert (best["dropout"], best["lr"]) == (network.dropout, chosen.lr)
+    assert (best["window"], best["batch"]) == (chosen.window, chosen.batch)
+
+
 def test_every_kept_experiment_has_its_script():
     kept = {path.parent.name for path in shipped_folder("").glob("*/experiment.json")}
     assert kept == {script(path).MODEL for path in SCRIPTS}
@@ -56,7 +70,7 @@ def test_what_ships_is_what_the_script_ships():
 
 
 def test_what_is_not_kept_is_said():
-    for read in (shipped_experiment, shipped_evaluation):
+    for read in (shipped_experiment, shipped_evaluation, shipped_search):
         with pytest.raises(FileError, match="nobody"):
             read("nobody")
 

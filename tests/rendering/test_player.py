@@ -118,7 +118,7 @@ def test_a_copy_is_said_in_words_and_marked_in_the_roll():
 @pytest.mark.parametrize(
     ("report", "sign"),
     [
-        (report(5, range(20)), "nothing unusual"),
+        (report(5, range(20)), "nothing copied"),
         (report(9, range(20), unseen=[3] * 19 + [9]), "much shared"),
         (report(0), "nothing shared"),
     ],

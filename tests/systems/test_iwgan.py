@@ -14,6 +14,7 @@ from symphony.systems.iwgan.network import (
     WGANConfig,
     WGANCritic,
     WGANGenerator,
+    binarize,
 )
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
@@ -34,6 +35,46 @@ def test_a_gru_hears_its_noise_at_every_step_and_what_share_of_the_roll_has_gone
     decoder(noise)
     assert torch.equal(heard[0][..., :3], noise[:, None].expand(-1, 16, -1))
     assert heard[0][0, :, 3].tolist() == [step / 16 for step in range(16)]
+
+
+@pytest.mark.parametrize("kind", ["conv", "gru"])
+def test_keys_outside_its_range_are_silent_and_unheard(kind):
+    config = WGANConfig(32, 6, kind, 16, (8, 8), 2, lowest=30, pitches=48)
+    roll = WGANGenerator(config)(torch.rand(2, 6))
+    assert roll.shape == (2, 32, 128)
+    assert (roll[..., :30] == -1).all()
+    assert (roll[..., 78:] == -1).all()
+    assert (roll[..., 30:78] != -1).all()
+    critic, noisy, moved = WGANCritic(config), roll.clone(), roll.clone()
+    noisy[..., :30], noisy[..., 78:], moved[..., 77] = 1.0, 1.0, 1.0
+    with torch.no_grad():
+        assert torch.equal(critic(noisy), critic(roll))
+        assert not torch.equal(critic(moved), critic(roll))
+
+
+@pytest.mark.parametrize(("lowest", "pitches"), [(-1, 16), (16, 128), (81, 48)])
+def test_a_range_beyond_the_keyboard_is_refused(lowest, pitches):
+    with pytest.raises(ValueError, match="leave the keyboard"):
+        WGANConfig(lowest=lowest, pitches=pitches)
+
+
+def test_binary_cells_pass_gradients_on_as_if_they_were_grey():
+    x = torch.tensor([-3.0, -0.1, 0.0, 0.2, 5.0], requires_grad=True)
+    sign, weights = binarize(x), torch.arange(5.0)
+    assert sign.tolist() == pytest.approx([-1, -1, -1, 1, 1], abs=1e-6)
+    (sign * weights).sum().backward()
+    assert torch.equal(x.grad, weights)
+
+
+def test_a_binary_generator_plays_the_signs_of_a_grey_one():
+    config = WGANConfig(32, 6, channels=16, output_bias_init=0.0)
+    grey, binary = WGANGenerator(config), WGANGenerator(replace(config, binary=True))
+    binary.load_state_dict(grey.state_dict())
+    noise = torch.rand(3, 6)
+    with torch.no_grad():
+        assert torch.equal(binary(noise).round(), torch.where(grey(noise) > 0, 1.0, -1.0))
+    binary(noise).sum().backward()
+    assert all(weights.grad.abs().sum() > 0 for weights in binary.parameters())
 
 
 def test_nothing_normalises_over_a_batch():

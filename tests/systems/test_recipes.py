@@ -46,7 +46,9 @@ def test_a_network_too_large_for_any_machine_is_refused(name):
     network = recipe(name, "tiny").network
     for each in dataclasses.fields(network):
         if each.type == "int":
-            with pytest.raises(ValueError, match=r"No size in network is above 4,096|multiple"):
+            with pytest.raises(
+                ValueError, match=r"No size in network is above 4,096|multiple|keyboard"
+            ):
                 replace(recipe(name, "tiny"), network=replace(network, **{each.name: 512_000}))
 
 
@@ -180,15 +182,18 @@ def test_names_are_unknown_with_a_suggestion():
 @pytest.mark.parametrize("name", [n for n in names() if n.startswith("char-rnn")])
 def test_the_sizes_of_char_rnns_are_what_the_book_says(name):
     small, full = recipe(name, "small").network, recipe(name, "full").network
-    assert (small.num_layers, small.hidden_size) == (2, 256)
+    performances = name in ("char-rnn-performances", "char-rnn-reported")
+    assert (small.num_layers, small.hidden_size) == ((2, 256) if performances else (1, 512))
     assert (full.num_layers, full.hidden_size) == (3, 512)
 
 
-def test_overfitting_is_left_free_to_happen():
-    chosen = recipe("char-rnn-overfit")
-    assert (chosen.subset, chosen.keep, chosen.transpose) == (32, "last", (0,))
-    assert chosen.network.dropout == 0
-    assert chosen.snapshots[-1] == chosen.steps
+@pytest.mark.parametrize("size", ["small", "full"])
+def test_the_copyist_differs_in_what_it_hears_and_when_it_stops_and_in_nothing_else(size):
+    model, copyist = recipe("char-rnn", size), recipe("char-rnn-overfit", size)
+    assert (copyist.subset, copyist.keep) == (32, "last")
+    assert copyist.snapshots[-1] == copyist.steps
+    own = ("name", "subset", "keep", "steps", "evaluate_every", "snapshots")
+    assert replace(copyist, **{field: getattr(model, field) for field in own}) == model
 
 
 def test_the_reports_own_settings():

@@ -231,8 +231,20 @@ def test_losses_gathered_by_piece_worked_by_hand():
     assert cost.bits_per_event == pytest.approx(63 / np.log(2) / 6)
 
 
+def test_the_learning_rate_rises_and_falls_along_a_cosine_to_nothing():
+    chosen = small(lr=0.01, steps=100, schedule="cosine", warmup=4)
+    learner = system(chosen)
+    assert [learner.lr(step) for step in (0, 1, 2)] == pytest.approx(
+        [0.0025, 0.005, 0.0075], rel=2e-3
+    )
+    assert [learner.lr(step) for step in (50, 75)] == pytest.approx(
+        [0.005, 0.01 * (1 - 0.5**0.5) / 2]
+    )
+    assert learner.lr(99) < 1e-5
+
+
 def test_the_learning_rate_falls_in_a_line_to_a_tenth():
-    learner = system(small(steps=10, lr=0.01))
+    learner = system(small(steps=10, lr=0.01, schedule="linear", warmup=0))
     assert [learner.lr(step) for step in (0, 5, 10)] == pytest.approx([0.01, 0.0055, 0.001])
 
 

@@ -42,6 +42,11 @@ def main() -> None:
 
 
 def _run() -> None:
+    if sys.argv[1:] == ["--version"]:
+        from importlib.metadata import version
+
+        print(version("deep-symphony"))
+        return
     from symphony.cli.app import app
     from symphony.cli.commands import add_controls
 

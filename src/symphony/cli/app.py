@@ -24,6 +24,9 @@ def check_places(out: Path, mp3: Path | None) -> None:
     from symphony.rendering import check_sound_name
 
     check_writable(out)
+    device = out.exists() and not out.is_file()
+    if out.suffix.lower() not in (".mid", ".midi") and not device:
+        raise RequestError(f"MIDI goes to a file named .mid, not {out.name!r}.")
     if mp3 is not None:
         check_sound_name(mp3)
         check_writable(mp3)
@@ -37,22 +40,22 @@ def print_table(cells: list[list[str]]) -> None:
         print("  ".join(words).rstrip())
 
 
-def flags_of(controls: type) -> Any:
-    """A system's controls as flags of a command, without a prefix: a dataclass for tyro.
+def flags_of(controls: Any) -> Any:
+    """A model's controls as flags of a command, without a prefix: a dataclass for tyro.
 
     Only what has a help text becomes a flag; the rest is for Python alone.
     """
-    hints = get_type_hints(controls)
+    hints = get_type_hints(type(controls))
     flags = [
         (each.name, Annotated[hints[each.name], tyro.conf.arg(help=each.metadata["help"])],
-         dataclasses.field(default=each.default))
+         dataclasses.field(default=getattr(controls, each.name)))
         for each in dataclasses.fields(controls)
         if "help" in each.metadata
     ]  # fmt: skip
     return dataclasses.make_dataclass("Flags", flags, frozen=True)
 
 
-def controls_in(words: list[str]) -> type | None:
+def controls_in(words: list[str]) -> Any:
     """The controls of the model that a command line names; None where it names none.
 
     Raises:

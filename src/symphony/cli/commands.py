@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ import tyro
 
 from symphony import systems
 from symphony.cli.app import app, check_places, controls_in, flags_of, print_table, refuse_others
+from symphony.errors import RequestError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Size = Literal["tiny", "small", "full"]
@@ -68,7 +70,7 @@ def train(
     )
     if card is not None:  # only the first of several processes has it
         print(f"Trained {recipe} ({size}) in {card.minutes:.1f} minutes: {folder}")
-        print(f"Hear it: symphony compose {folder} --out piece.mid --mp3 piece.mp3")
+        print(f"Hear it: symphony compose {shlex.quote(str(folder))} --mp3 piece.mp3")
 
 
 @app.command(name="report-table")
@@ -104,7 +106,7 @@ def report_table(
 def compose(
     model: Model,
     /,
-    corpus: str = "chorales",
+    corpus: str | None = None,
     seconds: float = 30.0,
     seed: int = 0,
     out: Path = Path("piece.mid"),
@@ -120,7 +122,8 @@ def compose(
 
     Args:
         model: a shipped model by name, an n-gram model, or the folder of a run.
-        corpus: what an n-gram model is counted on; other models know their own.
+        corpus: what an n-gram model is counted on, chorales if left out; other models know
+            their own.
         seconds: how long the piece is.
         seed: the same seed gives the same piece on the same machine.
         out: the MIDI file to write.
@@ -128,7 +131,9 @@ def compose(
         controls: of the model.
     """
     check_places(out, mp3)
-    trained = systems.load(model, corpus)
+    if corpus is not None and model not in systems.NGRAMS:
+        raise RequestError(f"{model} knows what it learned from: --corpus is for n-gram models.")
+    trained = systems.load(model, "chorales" if corpus is None else corpus)
     (song,) = trained.compose(seconds, seed=seed, **_said(controls))
     song.to_midi(out)
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
@@ -162,6 +167,8 @@ def fill(
     from symphony.corpora import read_song
 
     check_places(out, mp3)
+    if out.exists() and song.exists() and out.samefile(song):
+        raise RequestError(f"{out} is the piece itself: give --out another name.")
     piece, trained = read_song(song), systems.load(model)
     facade = facade_of(piece, drop, seed) if drop else piece
     filled = trained.fill(facade, seed=seed)
@@ -214,10 +221,10 @@ def evaluate(
     """
     from symphony import experiments
 
-    trained = systems.load(model, corpus or "chorales")
+    trained = systems.load(model, "chorales" if corpus is None else corpus)
     found = experiments.evaluate(
         trained,
-        corpus or trained.recipe.corpus,
+        trained.recipe.corpus if corpus is None else corpus,
         samples=samples,
         seconds=seconds,
         seed=seed,
@@ -267,8 +274,9 @@ def originality(
             f"{match.run:>4}  {here:>15}  {there:>15}  {match.coverage:>8.0%}  "
             f"{match.whole_lcs:>5.2f}  {match.name}"
         )
-    shares = ", ".join(f"{name} {value:.0f}" for name, value in report.percentile.items())
-    print(f"Percentiles among unseen real music: {shares}.")
+    if len(report.reference["run"]):
+        shares = ", ".join(f"{name} {value:.0f}" for name, value in report.percentile.items())
+        print(f"Percentiles among unseen real music: {shares}.")
     print(report.verdict)
 
 
@@ -321,12 +329,11 @@ def _sound(song: Any, mp3: Path | None) -> None:
 
 def _verdict(song: Any, corpus: str) -> str:
     """The originality of what was just composed, where the training music is at hand."""
-    from symphony.corpora import is_present, load_corpus
+    from symphony.corpora import SOURCES, is_present, load_corpus
     from symphony.evaluation import Originality
 
     if not is_present(corpus):
-        return (
-            f"Originality not measured: the corpus {corpus} is not here. "
-            f"'symphony originality FILE --corpus {corpus}' downloads it first."
-        )
+        how = f"'symphony originality FILE --corpus {corpus}' downloads it first."
+        how = how if corpus in SOURCES else "It is a folder that is gone, or was moved."
+        return f"Originality not measured: the corpus {corpus} is not here. {how}"
     return Originality.of_corpus(load_corpus(corpus), progress=True).report(song).verdict

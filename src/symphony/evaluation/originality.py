@@ -59,7 +59,7 @@ class OriginalityReport:
         if rank >= 95:
             return f"Shares {where}: more than {rank:.0f} % of unseen real pieces do."
         return (
-            f"Nothing unusual: its longest shared run, {_onsets(match.run)} with '{match.name}', "
+            f"Nothing copied: its longest shared run, {_onsets(match.run)} with '{match.name}', "
             f"is like that of unseen real music (median {np.median(others):.0f})."
         )
 

@@ -22,7 +22,8 @@ def shipped_experiment(name: str, home: Path = SHIPPED) -> dict[str, Any]:
     Raises:
         FileError: nothing is kept for it.
     """
-    return _read(shipped_folder(name, home) / "experiment.json")
+    found: dict[str, Any] = _read(shipped_folder(name, home) / "experiment.json")
+    return found
 
 
 def shipped_evaluation(name: str, home: Path = SHIPPED) -> dict[str, Any]:
@@ -31,7 +32,18 @@ def shipped_evaluation(name: str, home: Path = SHIPPED) -> dict[str, Any]:
     Raises:
         FileError: nothing is kept for it.
     """
-    return _read(shipped_folder(name, home) / "evaluation.json")
+    found: dict[str, Any] = _read(shipped_folder(name, home) / "evaluation.json")
+    return found
+
+
+def shipped_search(name: str, home: Path = SHIPPED) -> list[dict[str, Any]]:
+    """The settings that were tried before a recipe was fixed: see ``book/search_*.py``.
+
+    Raises:
+        FileError: nothing is kept for it.
+    """
+    rows: list[dict[str, Any]] = _read(shipped_folder(name, home) / "search.json")
+    return rows
 
 
 def keep_experiment(name: str, found: dict[str, Any], home: Path = SHIPPED) -> None:
@@ -48,8 +60,7 @@ def keep_experiment(name: str, found: dict[str, Any], home: Path = SHIPPED) -> N
     print(path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Any:
     if not path.is_file():
         raise FileError(f"No {path.stem} is kept for the model {path.parent.name}.")
-    kept: dict[str, Any] = json.loads(path.read_text())
-    return kept
+    return json.loads(path.read_text())

@@ -30,6 +30,16 @@ STAGES = 9  # of the progress bar
 COPY, REAL = "training copy", "unseen real"
 ENCODER = "char-rnn"  # whose features are compared, for every model alike
 ENCODERS = dict.fromkeys(("asap", "maestro"), "char-rnn-performances")  # for performed music
+MUSICAL: dict[str, Callable[[Song], float]] = {  # of one piece, by their names in tables
+    "notes a second": measures.notes_per_second,
+    "pitch-class entropy (bits)": measures.pitch_class_entropy,
+    "scale consistency": measures.scale_consistency,
+    "polyphony": measures.polyphony,
+    "empty-beat rate": measures.empty_beat_rate,
+    "groove consistency": measures.groove_consistency,
+    "pulse clarity": measures.pulse_clarity,
+    "structure indicator (3-8 s)": measures.structure_indicator,
+}
 
 Columns = Mapping[str, Sequence[Song]]
 Rows = list[dict[str, Any]]
@@ -128,7 +138,7 @@ def evaluate(
         "in_sets": equal,
         "seconds": seconds,
         "seed": seed,
-        "controls": dict(controls or {}),
+        "controls": trained.card.defaults | dict(controls or {}),
         "columns": list(columns),
         "rows": rows,
     }
@@ -211,17 +221,7 @@ def _copied(columns: Columns, corpus: Corpus) -> Rows:
 
 
 def _musical(columns: Columns) -> Rows:
-    each: dict[str, Callable[[Song], float]] = {
-        "notes a second": measures.notes_per_second,
-        "pitch-class entropy (bits)": measures.pitch_class_entropy,
-        "scale consistency": measures.scale_consistency,
-        "polyphony": measures.polyphony,
-        "empty-beat rate": measures.empty_beat_rate,
-        "groove consistency": measures.groove_consistency,
-        "pulse clarity": measures.pulse_clarity,
-        "structure indicator (3-8 s)": measures.structure_indicator,
-    }
-    return [_row(name, "pieces", _mean_of(measure, columns)) for name, measure in each.items()]
+    return [_row(name, "pieces", _mean_of(measure, columns)) for name, measure in MUSICAL.items()]
 
 
 def _mean_of(measure: Callable[[Song], float], columns: Columns) -> dict[str, ConfidenceInterval]:

@@ -153,7 +153,7 @@ def _sign(originality: Any) -> tuple[str, bool]:
     rank = float(originality.percentile["run"])
     if np.isnan(rank):
         return "", False
-    return ("much shared", True) if rank >= UNSEEN_LIMIT else ("nothing unusual", False)
+    return ("much shared", True) if rank >= UNSEEN_LIMIT else ("nothing copied", False)
 
 
 def _figure(

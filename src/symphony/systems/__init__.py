@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from symphony.errors import FileError, RequestError
-from symphony.files import sha256, workplace
+from symphony.files import sentence, sha256, workplace
 from symphony.typed import from_json
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def train(
 
     chosen = recipe(recipe_or_name, size) if isinstance(recipe_or_name, str) else recipe_or_name
     seed = chosen.seed if seed is None else seed
-    chosen = replace(chosen, corpus=resolved(corpus or chosen.corpus), seed=seed)
+    chosen = replace(
+        chosen, corpus=resolved(chosen.corpus if corpus is None else corpus), seed=seed
+    )
     learner, run = system(chosen), Run(Path(out))
     fabric = launch(device, chosen.batch)
     with workplace(run.folder) if fabric.is_global_zero else nullcontext():
@@ -140,7 +143,9 @@ def card_of(name_or_folder: str | Path) -> tuple[Card, Path]:
     if CARD in here:
         return Card.load(folder), folder
     if STATE in here:
-        raise FileError(f"The run in {name} isn't finished: go on with --resume --out {name}.")
+        raise FileError(
+            f"The run in {name} isn't finished: go on with --resume --out {shlex.quote(name)}."
+        )
     raise FileError(
         f"There is no model {name!r}: neither shipped nor the folder of a finished run."
         f"{_nearest(name, (*shipped(), *NGRAMS))}"
@@ -157,6 +162,7 @@ def system_of(card: Card) -> Any:
         if card.system not in ROOMS.values():
             raise ValueError(f"there is no system {card.system!r}")
         kind = room(card.system).SYSTEM
+        from_json(kind.controls, card.defaults, "defaults")
         return kind(from_json(get_type_hints(kind)["recipe"], card.recipe, "recipe"))
     except ValueError as error:  # a recipe's own refusals are ValueErrors
         raise FileError(f"The card is broken: {str(error).rstrip('.')}.") from None
@@ -182,7 +188,9 @@ def load(name_or_folder: str | Path, corpus: str = "chorales") -> Trained:
         return fit(replace(recipe(name), corpus=corpus), load_corpus(corpus))
     card, folder = card_of(name)
     weights = folder / WEIGHTS
-    if not weights.is_file() or sha256(weights) != card.weights_sha256:
+    with sentence(f"The weights in {folder} can't be read"):
+        same = weights.is_file() and sha256(weights) == card.weights_sha256
+    if not same:
         raise FileError(
             f"The weights in {folder} are not those its card describes: they are missing, "
             "cut short or changed."
@@ -216,10 +224,15 @@ def _trained(card: Card, weights: Path) -> Trained:
 
 
 def controls_of(name_or_folder: str) -> Any:
-    """What a model may be told, without loading its weights: a dataclass."""
+    """What a model may be told, as it is told by default; its weights aren't loaded.
+
+    Raises:
+        FileError: no such model, or a card whose defaults no system knows.
+    """
     if name_or_folder in ROOMS and name_or_folder not in shipped():
-        return room(ROOMS[name_or_folder]).SYSTEM.controls
-    return system_of(card_of(name_or_folder)[0]).controls
+        return room(ROOMS[name_or_folder]).SYSTEM.controls()
+    card, _ = card_of(name_or_folder)
+    return system_of(card).controls(**card.defaults)
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

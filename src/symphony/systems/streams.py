@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -46,7 +47,9 @@ class StreamRecipe(SymbolRecipe):
 
     steps: int = count(1500)
     window: int = count(256)  # symbols the network reads in a window
-    lr: float = positive(2e-3)  # Adam's at the first step; it falls in a line to a tenth
+    lr: float = positive(2e-3)  # Adam's, at its highest
+    schedule: Literal["linear", "cosine"] = "linear"  # how it falls: to a tenth, or to nothing
+    warmup: int = ranged(0, 0)  # steps in which it rises first
     clip: float = positive(1.0)  # largest norm of the gradient
     transpose: tuple[int, ...] = ranged((0,), -127, 127)  # semitones, one drawn for each window
     validation_symbols: int | None = count(65_536)  # read at each evaluation; None for all
@@ -132,8 +135,15 @@ class StreamSystem:
         return {"network": torch.optim.Adam(nets.parameters(), lr=self.recipe.lr)}
 
     def lr(self, step: int) -> float:
-        """The learning rate of a step: it falls in a line to a tenth."""
-        return float(self.recipe.lr * (1 - 0.9 * step / self.recipe.steps))
+        """The learning rate of a step: a rise, then a line to a tenth or half a cosine to nothing.
+
+        Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, without
+        the restarts.
+        """
+        r, done = self.recipe, step / self.recipe.steps
+        rise = min(1.0, (step + 1) / max(r.warmup, 1))
+        fall = 1 - 0.9 * done if r.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+        return float(r.lr * rise * fall)
 
     def kept(self, nets: Nets) -> Nets:
         """The network."""

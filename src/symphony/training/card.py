@@ -32,6 +32,7 @@ class Card:
     curve: list[dict[str, float]] = field(default_factory=list)  # mean logs and metrics, by step
     metrics: dict[str, float] = field(default_factory=dict)  # on held-out music
     measured: dict[str, Any] = field(default_factory=dict)  # what experiments added afterwards
+    defaults: dict[str, Any] = field(default_factory=dict)  # controls, as validation chose them
 
     @staticmethod
     def of(recipe: Any, facts: dict[str, Any], **found: Any) -> Card:

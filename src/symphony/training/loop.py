@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 
 import torch
@@ -67,7 +68,7 @@ def train(
                 if history.logs:  # else this very step was saved above
                     save()
                 if first:
-                    how = f"Go on with --resume --out {run.folder}"
+                    how = f"Go on with --resume --out {shlex.quote(str(run.folder))}"
                     bar.write(f"Stopped after step {history.step}. {how}")
                 raise KeyboardInterrupt
     return run.finish(system, data, history) if first else None

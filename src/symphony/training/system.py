@@ -154,7 +154,7 @@ class Trained:
         """So many pieces of ``seconds`` each, an hour at most, drawn by the seed.
 
         The same seed gives the same pieces on one machine. What else a system may be told are the
-        fields of its ``controls``.
+        fields of its ``controls``; what isn't said is as the card's ``defaults`` have it.
 
         Raises:
             RequestError: no positive length, or a control that this system hasn't.
@@ -167,7 +167,7 @@ class Trained:
         for name in controls:
             if name not in known:
                 raise RequestError(f"{self.name} can't be told {name}, only {', '.join(known)}.")
-        chosen = self.system.controls(**controls)
+        chosen = self.system.controls(**(self.card.defaults | controls))
         check_fields(chosen)
         return self.system.compose(self, Request(seconds, seed, batch, chosen))
 

@@ -18,7 +18,7 @@ from symphony.systems import rolls
 from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenerator
 from symphony.systems.wgan import CriticRecipe, CriticSystem
 from symphony.training.data import Data
-from symphony.training.system import Nets, Request, Trained
+from symphony.training.system import LONGEST, Nets, Request, Trained
 from symphony.typed import check_fields, control
 
 
@@ -93,7 +93,12 @@ class DCRNN(CriticSystem):
         """Noise for each row: a form's letters, or tiles that change by a quarter."""
         network = self.recipe.network
         if form is not None:
-            plans = max(round(rows / len(parse_form(form)) / network.section), 1)
+            sections = len(parse_form(form))
+            plans = max(round(rows / sections / network.section), 1)
+            if sections * plans * network.section > self.recipe.codec.rows(LONGEST, TEMPO):
+                raise RequestError(
+                    f"{sections:,} sections last longer than an hour, for each takes a whole plan."
+                )
             return form_noise(form, network.noise, network.section * plans, seed, piece)
         tiles = correlated_noise(
             -(-rows // network.steps), network.noise, np.random.default_rng([seed, piece])

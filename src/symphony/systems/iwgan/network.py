@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+PITCHES = 128  # columns of a roll
+
 
 @dataclass(frozen=True)
 class WGANConfig:
@@ -27,16 +29,30 @@ class WGANConfig:
     recurrent: tuple[int, int] = (64, 32)  # cells of the two GRU layers, where it has them
     critic_channels: int = 32  # of its first layer; each after has twice as many
     output_bias_init: float = -1.0  # added to the first output bias: rolls are mostly silence
-    pitches: int = 128  # columns of a roll, a multiple of 16
+    lowest: int = 0  # the lowest key that it plays and hears; all others stay silent
+    pitches: int = PITCHES  # keys from there on, a multiple of 16
+    binary: bool = False  # the generator's cells are -1 or 1, as real ones are, and never between
 
     def __post_init__(self) -> None:
         for name, size in (("steps", self.steps), ("pitches", self.pitches)):
             if size < 16 or size % 16:
                 raise ValueError(f"{name} is a multiple of 16, not {size}.")
+        if self.lowest < 0 or self.lowest + self.pitches > PITCHES:
+            raise ValueError(f"{self.pitches} keys from {self.lowest} on leave the keyboard.")
         if self.generator not in ("conv", "gru"):
             raise ValueError(f"generator is conv or gru, not {self.generator!r}.")
         if self.channels < 8 or min(self.noise, self.critic_channels, *self.recurrent) < 1:
             raise ValueError(f"A WGAN needs noise and channels (8 at least), not {self}.")
+
+
+def binarize(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """-1 or 1 by the sign of x, with the gradient of x: the straight-through estimator.
+
+    Bengio, Léonard & Courville, 2013; for piano rolls Dong & Yang, "Convolutional generative
+    adversarial networks with binary neurons for polyphonic music generation", 2018.
+    """
+    sign = torch.where(x > 0, 1.0, -1.0)
+    return x + (sign - x).detach()
 
 
 class ConvDecoder(nn.Module):
@@ -52,12 +68,12 @@ class ConvDecoder(nn.Module):
             for a, b in ((c, c // 2), (c // 2, c // 4), (c // 4, c // 8), (c // 8, 1))
         )
 
-    def forward(self, noise: Float[Tensor, "B z"]) -> Float[Tensor, "B T 128"]:
+    def forward(self, noise: Float[Tensor, "B z"]) -> Float[Tensor, "B T P"]:
         """Logits, before the tanh."""
         x = self.fc(noise).view(-1, *self.small)  # [B, channels, T/16, P/16]
         for layer in self.layers:
             x = layer(functional.relu(functional.group_norm(x, 1)))  # each doubles T and P
-        return x[:, 0]  # [B, T, 128]
+        return x[:, 0]  # [B, T, P]
 
 
 class GRUDecoder(nn.Module):
@@ -71,14 +87,14 @@ class GRUDecoder(nn.Module):
         self.fc = nn.Linear(second, config.pitches)
         self.steps = config.steps
 
-    def forward(self, noise: Float[Tensor, "B z"]) -> Float[Tensor, "B T 128"]:
+    def forward(self, noise: Float[Tensor, "B z"]) -> Float[Tensor, "B T P"]:
         """Logits, before the tanh."""
         clock = torch.arange(self.steps, device=noise.device, dtype=noise.dtype) / self.steps
         clock = clock.expand(len(noise), -1)[..., None]  # [B, T, 1]
         x = torch.cat([noise[:, None].expand(-1, self.steps, -1), clock], 2)  # [B, T, z + 1]
         hidden, _ = self.first(x)  # [B, T, 64]
         hidden, _ = self.second(hidden)  # [B, T, 32]
-        return self.fc(hidden)  # [B, T, 128]
+        return self.fc(hidden)  # [B, T, P]
 
 
 class WGANGenerator(nn.Module):
@@ -94,7 +110,9 @@ class WGANGenerator(nn.Module):
 
     def forward(self, noise: Float[Tensor, "B z"]) -> Float[Tensor, "B T 128"]:
         """Noise from U(-1, 1) to rolls from -1 (silent) to 1 (sounding)."""
-        return torch.tanh(self.decoder(noise))  # [B, T, 128]
+        c, sound = self.config, torch.tanh(self.decoder(noise))  # [B, T, P]
+        sound = binarize(sound) if c.binary else sound
+        return functional.pad(sound, (c.lowest, PITCHES - c.lowest - c.pitches), value=-1.0)
 
 
 class WGANCritic(nn.Module):
@@ -102,7 +120,7 @@ class WGANCritic(nn.Module):
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__()
-        c = config.critic_channels
+        c, self.keys = config.critic_channels, slice(config.lowest, config.lowest + config.pitches)
         self.layers = nn.ModuleList(
             nn.Conv2d(a, b, 5, stride=2, padding=2)
             for a, b in ((1, c), (c, 2 * c), (2 * c, 4 * c), (4 * c, 8 * c))
@@ -111,7 +129,7 @@ class WGANCritic(nn.Module):
 
     def forward(self, rolls: Float[Tensor, "B T 128"]) -> Float[Tensor, " B"]:
         """How real each roll looks; only differences mean something."""
-        x = rolls[:, None]  # [B, 1, T, 128]
+        x = rolls[:, None, :, self.keys]  # [B, 1, T, P]
         for layer in self.layers:
             x = functional.leaky_relu(layer(x), 0.2)  # each halves T and P
         return self.score(x.flatten(1))[:, 0]  # [B]
