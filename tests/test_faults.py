@@ -15,7 +15,9 @@ from running import run as train
 
 import symphony.corpora
 from symphony import cli, experiments, systems
+from symphony.corpora import table
 from symphony.errors import FileError
+from symphony.rendering import audio
 from symphony.song import Song
 from symphony.training import Card
 
@@ -83,6 +85,29 @@ def test_ctrl_c_while_an_mp3_is_written_ends_with_130_and_keeps_the_earlier_one(
     assert "stopped" in capsys.readouterr().err
     assert Path("x.mp3").read_bytes() == b"earlier"
     assert list(home.glob(".*")) == []
+
+
+def test_ctrl_c_in_the_middle_of_a_long_mp3_ends_it_there_and_keeps_the_earlier_one(
+    home, monkeypatch, capsys
+):
+    monkeypatch.setattr(audio, "BLOCK", 1.0)  # seconds: the song is long enough to be streamed
+    Path("x.mp3").write_bytes(b"earlier")
+    before, blocks = contents(home), []
+
+    class Interrupting(soundfile.SoundFile):
+        def write(self, data):
+            assert isinstance(self.name, str)  # C would call a Python file, and lose the Ctrl-C
+            super().write(data)
+            blocks.append(len(data))
+            if len(blocks) == 3:
+                press_ctrl_c()
+
+    monkeypatch.setattr(soundfile, "SoundFile", Interrupting)
+    assert Song.from_midi("song.mid").seconds > 10
+    assert run(monkeypatch, "render", "song.mid", "--out", "x.mp3") == 130
+    assert "stopped" in capsys.readouterr().err
+    assert len(blocks) == 3
+    assert contents(home) == before
 
 
 @pytest.mark.parametrize(
@@ -183,6 +208,38 @@ def test_a_run_on_a_relative_folder_knows_its_music_from_anywhere(home, monkeypa
     assert "not measured" not in said
 
 
+def test_music_that_is_gone_is_not_said_to_be_downloadable(home, monkeypatch, capsys):
+    assert run(monkeypatch, "train", "ngram-1", "--corpus", "music", "--out", "run") == 0
+    Path("music").rename("moved")
+    capsys.readouterr()
+    assert run(monkeypatch, "compose", "run", "--seconds", "2", "--out", "x.mid") == 0
+    said = capsys.readouterr().out
+    assert f"the corpus {home / 'music'} is not here. It is a folder that is gone" in said
+    assert "download" not in said
+
+
+def test_who_may_not_write_is_not_told_to_make_room(monkeypatch, capsys):
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(table, "write", refused)
+    random_song(7).to_midi("one/7.mid")  # a folder that no cache knows yet
+    assert run(monkeypatch, "originality", "song.mid", "--corpus", "one") == 2
+    said = capsys.readouterr().err
+    assert "Permission denied" in said
+    assert "to which you may write, in SYMPHONY_CACHE" in said
+    assert "Make room" not in said
+
+
+@linux
+def test_a_song_whose_name_is_not_utf_8_is_drawn_and_played(home, monkeypatch):
+    name = os.fsdecode(b"caf\xe9")
+    Path("song.mid").rename(f"{name}.mid")
+    for end in ("png", "mp3"):
+        assert run(monkeypatch, "render", f"{name}.mid", "--out", f"{name}.{end}") == 0
+        assert Path(f"{name}.{end}").stat().st_size > 1000
+
+
 MEMORY = """
 from pathlib import Path
 import numpy as np
@@ -281,3 +338,12 @@ def test_what_was_a_traceback_or_silence_is_a_sentence_and_leaves_nothing(
     assert run(monkeypatch, *words) == 2
     assert sentence in capsys.readouterr().err
     assert sorted(path.name for path in home.rglob("*")) == before
+
+
+@linux
+def test_a_report_that_finds_no_room_is_a_sentence(monkeypatch, capsys):
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run(monkeypatch, "originality", "song.mid", "--corpus", "music") == 2
+    said = capsys.readouterr().err
+    assert "symphony: the output can't be written: No space left on device." in said

@@ -133,6 +133,8 @@ def workplace(folder: Path) -> Iterator[None]:
         FileError: no folder can be made or written there, or somebody else works in it.
     """
     check_name(folder)
+    if shown(folder) != str(folder):
+        raise FileError(f"A run can't be kept in {shown(folder)}: its name is not UTF-8.")
     lock = FileLock(folder / ".lock", timeout=0)
     with sentence(f"A run can't be kept in {folder}"):
         made = [each for each in (folder, *folder.parents) if not each.exists()]

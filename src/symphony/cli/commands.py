@@ -167,9 +167,9 @@ def fill(
     from symphony.corpora import read_song
 
     check_places(out, mp3)
-    if out.exists() and song.exists() and out.samefile(song):
-        raise RequestError(f"{out} is the piece itself: give --out another name.")
     piece, trained = read_song(song), systems.load(model)
+    if out.exists() and out.samefile(song):
+        raise RequestError(f"{out} is the piece itself: give --out another name.")
     facade = facade_of(piece, drop, seed) if drop else piece
     filled = trained.fill(facade, seed=seed)
     filled.to_midi(out)

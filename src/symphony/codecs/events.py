@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int, Int16
 
 from symphony.errors import RequestError, SongError
 from symphony.midi import LONGEST_SONG
-from symphony.song import Song
+from symphony.song import TEMPO, Song
 
 NOTE_OFF, SHIFT, VELOCITY = 128, 256, 356  # where each kind begins; note on begins at 0
 SHIFTS = 100  # the longest single shift, in steps
@@ -123,6 +123,8 @@ class EventCodec:
 
         A note-off without its note-on is ignored. A note-on of a sounding key strikes it again.
         A note left hanging ends with the stream, or after 8 s. Notes of no length are dropped.
+        Events know no tempo: the song's is 100 quarter notes a minute, as that of all music here
+        that gives none.
 
         Raises:
             RequestError: a symbol outside the vocabulary.
@@ -157,6 +159,7 @@ class EventCodec:
             duration=(end - at)[keep] * STEP,
             pitch=pitch[keep],
             velocity=self.class_velocity(loud[order][keep]),
+            tempo=np.array([[0.0, TEMPO]]),
             name=name,
         )
 

@@ -33,7 +33,7 @@ def choose_drawing(
         and the mean of each statistic, the last of validation music.
     """
     codec = trained.recipe.codec
-    # As the model could have written them: events know no beat, and some statistics ask for one.
+    # As the model could have written them: on its grid, in its classes of loudness.
     real = [
         codec.decode(codec.encode(song))
         for song in real_windows(corpus.validation, samples, seconds, seed)

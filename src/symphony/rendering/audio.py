@@ -246,6 +246,8 @@ def _encode(
         with soundfile.SoundFile(str(path), "w", rate, channels, format=kind, **how) as sound:
             for block in kept if kept is not None else mixed():
                 sound.write(block * np.float32(gain))
+    except UnicodeEncodeError:
+        raise OSError(None, "its folder's name is not UTF-8, which libsndfile needs") from None
     except soundfile.LibsndfileError:  # it says "System error" and no more
         raise OSError(None, "the disk is full, or the file is not writable") from None
     if kind == "MP3":
