@@ -51,15 +51,17 @@ def stepping(recipe: Recipe, data: Data, warm: int = 2) -> Callable[[], object]:
     return step
 
 
-def midi_files(folder: Path, most: int = 40) -> list[Path]:
-    """Real performances where the raw corpora are at hand, else chorales written as MIDI."""
-    named = os.environ.get("SYMPHONY_DATA")
-    home = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
-    found = sorted((home / "asap").rglob("*.mid"))[:: max(1067 // most, 1)][:most]
-    if found:
-        return found
+def midi_files(folder: Path, most: int = 40) -> dict[str, list[Path]]:
+    """Two kinds: chorales written as MIDI, a few kilobytes each as most people's files are.
+
+    And real performances, where the raw corpus is at hand.
+    """
     from symphony.corpora import load_corpus
 
     for i, song in enumerate(load_corpus("chorales", progress=False).songs[:most]):
         song.to_midi(folder / f"{i:03d}.mid")
-    return sorted(folder.glob("*.mid"))
+    kinds = {"scores": sorted(folder.glob("*.mid"))}
+    named = os.environ.get("SYMPHONY_DATA")
+    home = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
+    found = sorted((home / "asap").rglob("*.mid"))[:: max(1067 // most, 1)][:most]
+    return kinds | ({"performances": found} if found else {})

@@ -187,6 +187,7 @@ SHORT = ("--seconds", "2")
         (("train", "char-rnn", "--size", "tiny", "--corpus", ""), "no corpus or folder ''"),
         (("evaluate", "ngram-2", "--corpus", ""), "no corpus or folder ''"),
         (("fill", "SONG", "--out", "SONG"), "is the piece itself"),
+        (("fill", "SONG", "--out", "SONG/x.mid"), "it is to lie in a file"),
         (("fill", "none.mid"), "none.mid"),
         (("fill", "SONG", "--model", "rnn-gan"), "can't fill a song"),
         (("fill", "SONG", "--model", "nobody"), "There is no model"),
@@ -205,7 +206,7 @@ def test_bad_input_ends_with_a_sentence_and_code_2(
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(SystemExit) as end:
-        run(monkeypatch, *(folder / "03.mid" if word == "SONG" else word for word in words))
+        run(monkeypatch, *(word.replace("SONG", str(folder / "03.mid")) for word in words))
     assert end.value.code == 2
     error = capsys.readouterr().err
     assert sentence in error
@@ -235,6 +236,28 @@ def test_each_model_shows_its_own_controls_and_no_others(command, monkeypatch, c
         for flag in set.union(*flags.values()):
             listed = re.search(rf"(?m)^\W*{flag}\b(?!\S* \")", shown) is not None
             assert listed == (flag in own), (model, flag)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compose", "ngram-2", "--seconds", "nan"),
+        ("compose", "ngram-2", "--seed", "-1"),
+        ("compose", "ngram-2", "--temperature", "-1"),
+        ("evaluate", "ngram-2", "--seconds", "inf"),
+        ("evaluate", "ngram-2", "--top-p", "0"),
+        ("evaluate", "dcrnn", "--form", ""),
+    ],
+)
+def test_a_request_is_refused_before_anything_is_read(words, monkeypatch, capsys):
+    def read(*_, **__):
+        raise AssertionError("something was read")
+
+    monkeypatch.setattr(systems, "load", read)
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, *words)
+    assert end.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_the_version_is_the_installed_one(monkeypatch, capsys):

@@ -84,6 +84,8 @@ def check_writable(path: str | Path) -> Path:
             raise PermissionError(None, "it is write-protected")
         if not target.exists():
             target.parent.stat()  # says what is missing
+            if not target.parent.is_dir():
+                raise NotADirectoryError(None, "it is to lie in a file")
             if not os.access(target.parent, os.W_OK | os.X_OK):
                 raise PermissionError(None, "its folder is write-protected")
     return target

@@ -133,8 +133,9 @@ def compose(
     check_places(out, mp3)
     if corpus is not None and model not in systems.NGRAMS:
         raise RequestError(f"{model} knows what it learned from: --corpus is for n-gram models.")
+    said = _checked(model, seconds, seed, controls)
     trained = systems.load(model, "chorales" if corpus is None else corpus)
-    (song,) = trained.compose(seconds, seed=seed, **_said(controls))
+    (song,) = trained.compose(seconds, seed=seed, **said)
     song.to_midi(out)
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
     _sound(song, mp3)
@@ -221,6 +222,7 @@ def evaluate(
     """
     from symphony import experiments
 
+    said = _checked(model, seconds, seed, controls)
     trained = systems.load(model, "chorales" if corpus is None else corpus)
     found = experiments.evaluate(
         trained,
@@ -228,7 +230,7 @@ def evaluate(
         samples=samples,
         seconds=seconds,
         seed=seed,
-        controls=_said(controls),
+        controls=said,
     )
     if as_json:
         print(json.dumps(found, indent=2))
@@ -315,8 +317,19 @@ def _with_flags(command: Callable[..., None], flags: Any) -> Callable[..., None]
     return run
 
 
-def _said(controls: Any) -> dict[str, Any]:
-    return {} if controls is None else vars(controls)
+def _checked(model: str, seconds: float, seed: int, controls: Any) -> dict[str, Any]:
+    """What a model is told, refused before it or its music is read.
+
+    Raises:
+        SymphonyError: no such model, or what it can't be told.
+    """
+    from symphony.training.system import check_request
+    from symphony.typed import check_fields
+
+    check_request(seconds, seed)
+    said = {} if controls is None else vars(controls)
+    check_fields(type(systems.controls_of(model))(**said))
+    return said
 
 
 def _sound(song: Any, mp3: Path | None) -> None:

@@ -90,6 +90,18 @@ class Request:
     controls: Any  # the system's
 
 
+def check_request(seconds: float, seed: int, batch: int = 1) -> None:
+    """Refuse what no system could compose.
+
+    Raises:
+        RequestError: no positive length, or more than an hour; a negative seed; no piece.
+    """
+    if not 0 < seconds <= LONGEST:
+        raise RequestError(f"A piece lasts more than 0 s and at most an hour: not {seconds} s.")
+    if batch < 1 or seed < 0:
+        raise RequestError("Compose at least one piece, with a seed of 0 or more.")
+
+
 class System(Protocol):
     """One model of the report: its data, its networks, its step, its music.
 
@@ -159,10 +171,7 @@ class Trained:
         Raises:
             RequestError: no positive length, or a control that this system hasn't.
         """
-        if not 0 < seconds <= LONGEST:
-            raise RequestError(f"A piece lasts more than 0 s and at most an hour: not {seconds} s.")
-        if batch < 1 or seed < 0:
-            raise RequestError("Compose at least one piece, with a seed of 0 or more.")
+        check_request(seconds, seed, batch)
         known = [each.name for each in dataclasses.fields(self.system.controls)]
         for name in controls:
             if name not in known:
