@@ -29,7 +29,7 @@ ALL_KEYS = tuple(range(-5, 7))  # semitones: every key once
 ROWS, CHUNK = 16, 256  # of a stream, read side by side
 BITS = float(np.log(2))  # nats in a bit
 TINY: dict[str, Any] = {
-    **{"steps": 30, "batch": 8, "window": 64, "transpose": (0,), "subset": 8},
+    **{"steps": 30, "warmup": 0, "batch": 8, "window": 64, "transpose": (0,), "subset": 8},
     **{"evaluate_every": 10, "validation_symbols": 2048},
 }
 
