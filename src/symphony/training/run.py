@@ -52,8 +52,9 @@ def load_weights(nets: Nets, path: Path) -> Nets:
         whole = {k: v.float() if v.is_floating_point() else v for k, v in found.items()}
         nets.load_state_dict(whole, assign=True)
     except Exception as error:  # safetensors' own error, or RuntimeError for other shapes
-        reason = str(error).splitlines()[0]
-        raise FileError(f"The weights {path.name} don't fit: {reason}") from None
+        # torch puts a heading first, and below it what differs, a line for each.
+        reason = [line.strip() for line in str(error).splitlines() if line.strip()][-1][:200]
+        raise FileError(f"The weights {path.name} don't fit: {reason.rstrip('.:')}.") from None
     return nets.eval()
 
 
