@@ -35,7 +35,7 @@ lint: $(READY)  ## style, types, import layers
 notebooks: $(READY)  ## run the chapters in place, as they are committed
 	$(BIN)/python book/build.py --refresh
 
-weights: $(READY)  ## train the shipped models whose recipe has changed (all, on two cores: two hours)
+weights: $(READY)  ## train the shipped models whose recipe has changed (all, on a CPU: two to three hours)
 	$(BIN)/python book/weights.py
 
 bench: $(READY)  ## ratios against peers and limits

@@ -10,7 +10,7 @@ class SymphonyError(ValueError):
 
 
 class RequestError(SymphonyError):
-    """What was asked for doesn't exist or can't be done: ask for something else."""
+    """A request for what doesn't exist or can't be done: another one may succeed."""
 
 
 class SongError(SymphonyError):

@@ -128,7 +128,7 @@ def quiz(question: str, answers: Sequence[tuple[str, bool, str]]) -> HTML:
     """One question; each answer unfolds into why it is right or wrong.
 
     Args:
-        question: what is asked.
+        question: one sentence.
         answers: (answer, whether it is right, why) each; exactly one is right.
 
     Raises:

@@ -51,6 +51,7 @@ def test_a_tune_that_gives_no_tempo_goes_at_100_quarters_a_minute():
     song = read_abc(tune)
     assert song.tempo.tolist() == [[0, 100]]
     np.testing.assert_allclose(song.onset, [0, 0.6, 0.9, 1.05, 1.2, 1.4, 1.6], atol=1e-9)
+    assert read_abc(tune.replace("M:4/4", "N:see Q: below")).tempo.tolist() == [[0, 100]]
     given = read_abc(tune.replace("M:4/4", "Q:1/4=60"))
     np.testing.assert_allclose(given.onset * 60, song.onset * 100, atol=1e-9)
 

@@ -55,7 +55,7 @@ def train(
 
     Args:
         recipe: what to train.
-        size: tiny (seconds, to try things out), small (two CPU cores, about a quarter of an hour),
+        size: tiny (seconds, to try things out), small (a CPU, half an hour at most),
             full (the original's size, for a GPU).
         corpus: a corpus by name (see ``symphony corpora``) or a folder of MIDI and ABC files;
             the recipe's own if left out.
@@ -318,10 +318,10 @@ def _with_flags(command: Callable[..., None], flags: Any) -> Callable[..., None]
 
 
 def _checked(model: str, seconds: float, seed: int, controls: Any) -> dict[str, Any]:
-    """What a model is told, refused before it or its music is read.
+    """A model's controls, checked before it or its music is read.
 
     Raises:
-        SymphonyError: no such model, or what it can't be told.
+        SymphonyError: no such model, or a control that it refuses.
     """
     from symphony.training.system import check_request
     from symphony.typed import check_fields

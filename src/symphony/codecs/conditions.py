@@ -109,7 +109,7 @@ class ConditionCodec:
 
 @dataclass(frozen=True)
 class ConditionRows:
-    """The condition of each place of a stream, computed where it is asked for: rows[at] [..., 32].
+    """The condition of each place of a stream, computed when it is read: rows[at] [..., 32].
 
     All of them at once would take 128 bytes a symbol.
     """

@@ -11,7 +11,7 @@ from symphony.codecs.events import NOTE_OFF, SHIFT, EventCodec
 
 
 class LogitsProcessor(Protocol):
-    """What sampling may be told about the symbols it draws."""
+    """A change of the logits before a symbol is drawn."""
 
     def __call__(self, logits: Float64[np.ndarray, "B V"]) -> Float64[np.ndarray, "B V"]:
         """The logits of what comes next in each sequence, some of them changed."""

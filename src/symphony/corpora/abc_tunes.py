@@ -147,7 +147,8 @@ def _song(tune: str, answer: dict[str, Any]) -> Song:
     ticks, start = answer["ticks"], np.maximum(notes[:, 0] - 1, 0)
     duration = notes[:, 0] + notes[:, 1] - start
     tempo = np.array(answer["tempo"], dtype=np.float64).reshape(-1, 2)
-    if not len(tempo) or "Q:" not in tune:  # abc2midi would take 120, where a sixteenth is 125 ms
+    # A tempo is a field, of the head or in the music; abc2midi would take 120 where there is none.
+    if not len(tempo) or not re.search(r"(?m)^Q:|\[Q:", tune):
         tempo = np.array([[0.0, TEMPO]])
     onset = _seconds(tempo, start / ticks)
     end = _seconds(tempo, (start + duration) / ticks)

@@ -36,7 +36,7 @@ def piece_features(
     """
     network: Any = dict(encoder.nets.items()).get("network")
     lstm, codec = getattr(network, "lstm", None), encoder.recipe.codec
-    # A conditional network's LSTM is wider than its symbols: it waits to be told something.
+    # A conditional network's LSTM is wider than its symbols: it expects a condition.
     if lstm is None or lstm.input_size != network.read(torch.tensor([0])).shape[-1]:
         raise RequestError(f"{encoder.name} has no hidden state to describe music with.")
     pieces = [codec.encode(song)[:most].astype(np.int64) for song in songs]

@@ -68,7 +68,7 @@ def evaluate(
         samples: pieces in each column, at least ten; a small corpus may hold fewer windows.
         seconds: how long each is.
         seed: decides all draws.
-        controls: what the model is told when it composes; the anchors are told nothing.
+        controls: of the model when it composes; the anchors have none.
         progress: show a bar.
 
     Returns:

@@ -224,7 +224,7 @@ def _trained(card: Card, weights: Path) -> Trained:
 
 
 def controls_of(name_or_folder: str) -> Any:
-    """What a model may be told, as it is told by default; its weights aren't loaded.
+    """A model's controls, at their defaults; its weights aren't loaded.
 
     Raises:
         FileError: no such model, or a card whose defaults no system knows.

@@ -148,7 +148,7 @@ class Batch(NamedTuple):
     """
 
     noise: Float[Tensor, "B z"]
-    condition: tuple[Tensor, ...]  # what is told with it
+    condition: tuple[Tensor, ...]  # what the networks read with it
     target: Bool[np.ndarray, "B T 128"]  # the real rolls from which the condition was taken
     reference: Bool[np.ndarray, "B T 128"]  # other real rolls
 
@@ -159,7 +159,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class NoiseControls:
-    """What a GAN may be told."""
+    """The controls of a GAN."""
 
     noise_scale: float = control(1.0, "what the noise is multiplied by: 0 is its mean", 0)
 
@@ -198,13 +198,13 @@ class RollSystem:
         return {"generator": first, self.opponent: second}
 
     def condition(self, real: Float[Tensor, "B T 128"], *key: int) -> tuple[Tensor, ...]:
-        """What both nets are told of these rolls; ``key`` decides what chance there is in it."""
+        """The condition that both nets read with these rolls; ``key`` seeds what chance it has."""
         return ()
 
     def examples(
         self, data: Data, step: int, turn: int = 0
     ) -> tuple[Float[Tensor, "B T 128"], tuple[Tensor, ...]]:
-        """This process's share of real rolls, and of what is told of them."""
+        """This process's share of real rolls, and of their condition."""
         real = draw_rolls(data.train, self.recipe, step, turn)
         return data.share(real), tuple(map(data.share, self.condition(real, step, turn)))
 

@@ -33,7 +33,7 @@ class StepModel(Protocol):
 
 @dataclass(frozen=True)
 class SamplingControls:
-    """What a model of symbols may be told."""
+    """The controls of a model of symbols."""
 
     temperature: float = control(1.0, "below 1 is safer, above 1 wilder; 0 takes the likeliest", 0)
     top_p: float = control(
@@ -116,7 +116,7 @@ def generate(
         greedy: always take the likeliest symbol.
         prompt: symbols to read before drawing; they are not part of the answer.
         processor: what may be drawn, and when it is enough.
-        condition: what a conditional model is told now of the next symbols, [batch, K].
+        condition: the condition of the next symbols, [batch, K].
 
     Returns:
         Symbols [batch, steps], or fewer where there were enough.

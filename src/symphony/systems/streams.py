@@ -88,7 +88,7 @@ def symbol_losses(
     """Cross-entropy of each symbol after the first, in nats.
 
     The stream is cut into 16 rows read side by side, the state carried along each. What doesn't
-    fill a row is left out: fewer than 16 symbols. A conditional network is told row i of
+    fill a row is left out: fewer than 16 symbols. A conditional network reads row i of
     ``conditions`` [len(stream), K] for symbol i.
     """
     rows = max(min(ROWS, (len(stream) - 1) // 32), 1)
@@ -150,11 +150,11 @@ class StreamSystem:
         return nets
 
     def conditions(self, stream: np.ndarray) -> ConditionRows | None:
-        """What the network is told of a stream; None for nothing."""
+        """The conditions of a stream; None without."""
         return None
 
     def loss(self, nets: Nets, stream: np.ndarray) -> float:
-        """Held-out loss in nats a symbol, told the truth where it is told anything."""
+        """Held-out loss in nats a symbol, with the true conditions where there are any."""
         return held_out_loss(nets["network"], stream, self.conditions(stream))
 
     def evaluate(self, nets: Nets, data: Data) -> Evaluation:

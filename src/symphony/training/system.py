@@ -62,7 +62,7 @@ class Nets(nn.ModuleDict):
     """All that learns, and all that must survive a stop (averages, memories), by name."""
 
     def __getitem__(self, name: str) -> Any:
-        """A module; what can be asked of it is its system's to know."""
+        """A module; its methods are its system's to know."""
         return super().__getitem__(name)
 
 
@@ -108,7 +108,7 @@ class System(Protocol):
     ``kept`` picks the nets that ship and compose; the methods after it get these.
     """
 
-    controls: ClassVar[type]  # a dataclass: what ``compose`` may be told
+    controls: ClassVar[type]  # a dataclass: what decides a piece beside its seed
 
     @property
     def recipe(self) -> Any:
@@ -165,8 +165,8 @@ class Trained:
     ) -> list[Song]:
         """So many pieces of ``seconds`` each, an hour at most, drawn by the seed.
 
-        The same seed gives the same pieces on one machine. What else a system may be told are the
-        fields of its ``controls``; what isn't said is as the card's ``defaults`` have it.
+        The same seed gives the same pieces on one machine. A system's own controls
+        are the fields of its ``controls``; the card's ``defaults`` hold where none is given.
 
         Raises:
             RequestError: no positive length, or a control that this system hasn't.

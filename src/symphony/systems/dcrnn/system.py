@@ -33,7 +33,7 @@ class DCRNNRecipe(CriticRecipe):
 
 @dataclass(frozen=True)
 class DCRNNControls(rolls.NoiseControls):
-    """What a DCRNN may be told."""
+    """The controls of a DCRNN."""
 
     form: str | None = control(None, 'sections by letter, as "A B C A B", or a walk, as "A>B"')
     key: str | None = control(None, 'a key such as "A minor"; drawn by the seed where not given')

@@ -50,7 +50,7 @@ class NGram(StreamSystem):
         return {}
 
     def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
-        """Count; then, if no order was asked for, take the one that validation likes best."""
+        """Count; then, if the recipe gives no order, take the one that validation likes best."""
         table = nets["network"].fit(np.asarray(data.train["symbols"][:COUNTED]))
         if self.recipe.order is None:
             held_out = table.nll_by_order(

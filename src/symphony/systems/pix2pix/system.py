@@ -21,7 +21,7 @@ from symphony.training.data import Data
 from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
 from symphony.typed import control, share, weight
 
-DROPPED = 0.4  # share of the notes that a facade drops where nobody asked
+DROPPED = 0.4  # share of the notes that a facade drops by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Pix2PixRecipe(rolls.RollRecipe):
 
 @dataclass(frozen=True)
 class Pix2PixControls:
-    """What a Pix2Pix may be told."""
+    """The controls of a Pix2Pix."""
 
     drop: float = control(
         DROPPED, "share of the notes taken from held-out pieces, to be filled", 0, nextafter(1, 0)
