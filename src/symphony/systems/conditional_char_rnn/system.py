@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, EventCodec, Plan
+from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, Plan
 from symphony.codecs.conditions import REPORTED as REPORTED_CONDITION
 from symphony.errors import RequestError
 from symphony.song import Song
 from symphony.systems import streams
-from symphony.systems.char_rnn.system import REPORTED, sized
+from symphony.systems.char_rnn.system import PERFORMANCES, REPORTED, WIDE, sized
 from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
 from symphony.training.data import Data
@@ -24,7 +24,7 @@ from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, d
 from symphony.typed import check_fields, control
 
 RATE = 20  # times a second that a plan is read
-SHAPE = lstm.ConditionalCharLSTMConfig(num_layers=1, hidden_size=512, embedding_dim=128)
+SHAPE = lstm.ConditionalCharLSTMConfig(WIDE.num_layers, WIDE.hidden_size, WIDE.embedding_dim)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +112,8 @@ class ConditionalCharRNN(streams.StreamSystem):
         return streams.compose_events(network, self.recipe, request, condition)
 
 
-PERFORMANCES: dict[str, Any] = {
-    "corpus": "asap",
-    # Seven classes of loudness leave a pianist two or three. And keys, not pedals: a network that
-    # also learns when each pedalled note dies away holds thrice as many notes as pianists do.
-    "codec": EventCodec(velocity_bins=32, pedal=False),
-    **{"steps": 11_000, "window": 128, "lr": 4e-3, "schedule": "cosine", "warmup": 50},
-    **{"transpose": streams.ALL_KEYS, "evaluate_every": 500},
-}
 VARIANTS = {
-    "conditional-char-rnn": PERFORMANCES,
+    "conditional-char-rnn": {**PERFORMANCES, "network": SHAPE, "steps": 11_000},
     "conditional-char-rnn-reported": {
         "network": replace(SHAPE, condition_dropout=0.0),
         **{"condition": REPORTED_CONDITION, **REPORTED},

@@ -36,9 +36,7 @@ class WGAN(CriticSystem):
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
         # Bach's voices, moved to C, lie within these 64 keys.
-        "network": WGANConfig(
-            channels=128, critic_channels=12, lowest=30, pitches=64, binary=True
-        ),
+        "network": WGANConfig(channels=128, critic_channels=12, lowest=30, pitches=64, binary=True),
         "to_c": True,
         **{"steps": 6000, "critic_steps": 3, "ema_decay": 0.99, "evaluate_every": 100},
         **{"generator_lr": 2e-4, "discriminator_lr": 2e-4},
