@@ -7,7 +7,7 @@ plan of letters, a slow walk between two of them, or a musician's arm can lead t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -44,6 +44,15 @@ class DCRNNConfig:
     def section(self) -> int:
         """Rows that one plan and its repeats take: the shortest section of a form."""
         return self.phrase * self.repeat
+
+
+class PlanState(NamedTuple):
+    """Where a piece stands that is played row by row."""
+
+    at: int  # rows of this plan and its repeats that have been played
+    plan: tuple[Tensor, ...]  # what RNNa has planned of it so far, each [B, 1, hidden_a]
+    a: tuple[Tensor, Tensor] | None  # RNNa's hidden and cell
+    b: tuple[Tensor, Tensor] | None  # RNNb's
 
 
 class DCRNNGenerator(nn.Module):
@@ -91,10 +100,39 @@ class DCRNNGenerator(nn.Module):
         plan, _ = self.rnn_a(first.flatten(1, 2))  # [B, plans * phrase, hidden_a]
         plan = plan.unflatten(1, (whole, 1, phrase)).expand(-1, -1, c.repeat, -1, -1)
         played, _ = self.rnn_b(plan.flatten(1, 3)[:, :steps])  # [B, T, hidden_b]
+        return self.sound(played)
+
+    def sound(self, played: Float[Tensor, "B T hidden_b"]) -> Float[Tensor, "B T 128"]:
+        """What RNNb plays as keys: a strip an octave."""
+        batch, steps = played.shape[:2]
+        c = self.config
         strips = self.fc(played).view(batch, steps, OCTAVES, c.strip_channels)  # [B, T, 10, C]
         keys = self.strip(strips.permute(0, 3, 1, 2))[:, 0]  # [B, T, 120]
         sound = torch.tanh(keys)
         return functional.pad(sound, (LOWEST, PITCHES - sound.shape[2] - LOWEST), value=-1.0)
+
+    def step(
+        self,
+        noise: Float[Tensor, "B z"],
+        key_histogram: Float[Tensor, "B 12"] | None = None,
+        state: PlanState | None = None,
+    ) -> tuple[Float[Tensor, "B 128"], PlanState]:
+        """One row onwards, as :meth:`forward` with a noise for each row.
+
+        RNNa reads the noise while a plan is first played. ``state._replace(at=0)`` begins a new
+        plan before the old one has been repeated to its end.
+        """
+        c = self.config
+        at, plan, a, b = state or PlanState(0, (), None, None)
+        if at in (0, c.section):
+            at, plan = 0, ()
+        if at < c.phrase:
+            if key_histogram is not None:
+                noise = torch.cat([noise, center_histogram(key_histogram)], 1)  # [B, z + 12]
+            hidden, a = self.rnn_a(noise[:, None], a)  # [B, 1, hidden_a]
+            plan = (*plan, hidden)
+        played, b = self.rnn_b(plan[at % c.phrase], b)  # [B, 1, hidden_b]
+        return self.sound(played)[:, 0], PlanState(at + 1, plan, a, b)
 
 
 def center_histogram(key_histogram: Float[Tensor, "B 12"]) -> Float[Tensor, "B 12"]:
