@@ -92,7 +92,7 @@ class DCRNNGenerator(nn.Module):
                 -1, noise.shape[1], -1
             )  # [B, T, 12]
             noise = torch.cat([noise, keys], 2)  # [B, T, z + 12]
-        batch, steps = noise.shape[:2]
+        steps = noise.shape[1]
         phrase = c.phrase if c.repeat > 1 else steps
         whole = -(-steps // (phrase * c.repeat))  # plans, the last perhaps cut short
         padded = functional.pad(noise, (0, 0, 0, whole * phrase * c.repeat - steps))

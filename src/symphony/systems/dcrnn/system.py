@@ -163,7 +163,7 @@ class LedRows:
     def step(self, state: RowState, inputs: np.ndarray) -> tuple[Moment, RowState]:
         """One row: the keys that begin or cease to sound in it."""
         plan = state.plan
-        if plan is not None and not np.array_equal(inputs, state.noise):
+        if plan is not None and (state.noise is None or (inputs != state.noise).any()):
             plan = plan._replace(at=0)
         with one_thread():
             row, plan = self._generator.step(torch.from_numpy(inputs)[None], self._key, plan)
