@@ -85,10 +85,22 @@ def hysteresis(values: Values, levels: int, before: Values | None, margin: float
     return nearest / (levels - 1)
 
 
+def held(values: Values, before: Values | None, distance: float) -> Values:
+    """The values, where they have left what was held by more than ``distance`` (RMS over axes).
+
+    A gesture moves all sensors at once, and each of them trembles by itself: their mean distance
+    tells the two apart, where a single one could not.
+    """
+    if before is not None and np.sqrt(((values - before) ** 2).mean()) <= distance:
+        return before
+    return values
+
+
 class Kept(NamedTuple):
     """What a mapping hands to its next call."""
 
     smooth: Smooth | None = None
+    place: Values | None = None
     level: Values | None = None
 
 
@@ -102,6 +114,7 @@ class Mapping:
     min_cutoff: float = 1.5  # Hz
     beta: float = 4.0
     margin: float = 0.2  # of a step
+    together: float = 0.0  # how far all axes must move, before any does
 
     def __call__(self, values: Values, time: float, kept: Kept) -> tuple[Values, Kept]:
         """What the model is led by, and what the next call needs."""
@@ -109,8 +122,9 @@ class Mapping:
         shaped = dead_zone(smooth.value, self.dead)
         if self.curve is not None:
             shaped = np.clip(self.curve(shaped), 0, 1)
-        level = hysteresis(shaped, self.levels, kept.level, self.margin)
-        return level, Kept(smooth, level)
+        place = held(shaped, kept.place, self.together) if self.together else shaped
+        level = hysteresis(place, self.levels, kept.level, self.margin)
+        return level, Kept(smooth, place, level)
 
 
 @dataclass(frozen=True)
@@ -150,8 +164,10 @@ class Calibration:
 
 
 def emg_mapping(calibration: Calibration, levels: int) -> Mapping:
-    """Muscles to noise: no dead zone, a slow filter, ranks, and few levels far apart."""
-    return Mapping(levels, calibration, dead=0.0, min_cutoff=0.8, beta=2.0, margin=0.35)
+    """Muscles to noise: their ranks, slowly filtered, and new only where the gesture is."""
+    return Mapping(
+        levels, calibration, dead=0.0, min_cutoff=1.2, beta=0.0, margin=0.1, together=0.3
+    )
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ class Reading:
 class Source(Protocol):
     """What all sources answer."""
 
-    channels: int
+    @property
+    def channels(self) -> int:
+        """Values in a reading."""
 
     def open(self) -> None:
         """Begin, or begin again after a loss; raises OSError where the device isn't there."""

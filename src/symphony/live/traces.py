@@ -27,7 +27,7 @@ GESTURES: dict[str, tuple[float, ...]] = {
 
 
 def hand(
-    points: Sequence[Sequence[float]],
+    points: Sequence[Sequence[float]] | np.ndarray,
     hold: float = 2.0,
     move: float = 0.4,
     *,

@@ -205,12 +205,16 @@ class Trained:
     def lead(self, *, seed: int = 0, **controls: Any) -> Led:
         """A piece of this seed that is led while it is played; see :class:`Led`.
 
-        The controls are those of :meth:`compose`, but for what the hand decides.
+        The controls are those of :meth:`compose`, but for what the hand decides, which a system
+        names in the ``by_hand`` of its ``controls``.
 
         Raises:
             RequestError: a system that can't be led, or a control that it hasn't.
         """
         check_request(LONGEST, seed)
+        for name in getattr(self.system.controls, "by_hand", ()):
+            if controls.get(name) is not None:
+                raise RequestError(f"The hand decides {name}: it can't be given before.")
         led: Led = self._capable("lead", "be led")(self, seed, self._controls(controls))
         return led
 

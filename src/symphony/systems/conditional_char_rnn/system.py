@@ -43,6 +43,8 @@ class ConditionalCharRNNRecipe(streams.StreamRecipe):
 class ConditionalControls(SamplingControls):
     """What a conditional model may be told: how to draw, and what to play."""
 
+    by_hand: ClassVar[tuple[str, ...]] = ("pitch", "density", "preset", "plan")
+
     key: str | None = control(None, 'such as "A minor", or several in turn: "C major:G major"')
     pitch: str | None = control(None, 'register, 0 (low) to 9: "5" holds, "8:2" falls, "2:8:2"')
     density: str | None = control(None, "notes a second, 0 (few) to 9, likewise")
@@ -115,12 +117,6 @@ class ConditionalCharRNN(streams.StreamSystem):
 
     def lead(self, trained: Trained, seed: int, controls: ConditionalControls) -> Led:
         """Density and register from the hand, left and low being 0; the key as asked for."""
-        if controls.plan is not None or {controls.pitch, controls.density, controls.preset} != {
-            None
-        }:
-            raise RequestError(
-                "The hand decides pitch and density: of a plan, only the key can be given."
-            )
         shares = () if controls.key is None else (tuple(scale_histogram(controls.key)),)
 
         def inputs(values: np.ndarray) -> np.ndarray:

@@ -39,6 +39,8 @@ class DCRNNRecipe(CriticRecipe):
 class DCRNNControls(rolls.NoiseControls):
     """The controls of a DCRNN."""
 
+    by_hand: ClassVar[tuple[str, ...]] = ("form",)
+
     form: str | None = control(None, 'sections by letter, as "A B C A B", or a walk, as "A>B"')
     key: str | None = control(None, 'a key such as "A minor"; drawn by the seed where not given')
 
@@ -92,8 +94,6 @@ class DCRNN(CriticSystem):
 
     def lead(self, trained: Trained, seed: int, controls: DCRNNControls) -> Led:
         """Eight of the noise's numbers from the hand, the others drawn by the seed."""
-        if controls.form is not None:
-            raise RequestError("The hand decides the form: it can't be given as letters.")
         if self.recipe.network.noise < LED:
             raise RequestError(f"{trained.name} has less noise than the {LED} numbers of a hand.")
         self._check_key(trained, controls)
