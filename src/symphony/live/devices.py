@@ -191,12 +191,20 @@ class Phone:
         host: the loopback address, which only this machine reaches, unless another is named.
         path: the message's address.
         channels: how many numbers it carries.
+        streams: whether it goes on telling where a resting hand is, as a tilted phone does; a
+            pad tells only of changes, and its silence means nothing.
     """
 
     def __init__(
-        self, port: int = 9000, host: str = LOOPBACK, path: str = "/pad", channels: int = 2
+        self,
+        port: int = 9000,
+        host: str = LOOPBACK,
+        path: str = "/pad",
+        channels: int = 2,
+        streams: bool = False,
     ) -> None:
         self.channels, self._path, self._where = channels, path, (host, port)
+        self._streams = streams
         self._socket: socket.socket | None = None
         self._latest = Reading(np.full(channels, np.nan), 0.0, ok=False)
         self.refused = 0  # packets that said nothing
@@ -227,7 +235,8 @@ class Phone:
             else:
                 self.refused += 1
         seen = self._latest
-        return Reading(seen.values, seen.time, now - seen.time, seen.ok)
+        age = now - seen.time if self._streams else 0.0
+        return Reading(seen.values, seen.time, age, seen.ok)
 
     def _packets(self) -> Iterator[bytes]:
         for _ in range(MOST_PACKETS):
