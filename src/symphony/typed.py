@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import types
 import typing
-from functools import partial
+from functools import cache, partial
 from math import inf, nextafter
 from typing import Any
 
@@ -34,13 +34,16 @@ def control(default: Any, about: str, *limits: Any) -> Any:
     return made
 
 
+_hints = cache(typing.get_type_hints)  # it compiles each hint anew
+
+
 def check_fields(thing: Any) -> None:
     """Refuse values of other types than a dataclass's hints name, or out of their ranges.
 
     Raises:
         RequestError: which field, and what it may be.
     """
-    hints = typing.get_type_hints(type(thing))
+    hints = _hints(type(thing))
     for each in dataclasses.fields(thing):
         value, hint = getattr(thing, each.name), hints[each.name]
         try:

@@ -159,7 +159,7 @@ class Improviser:
         self._down: dict[int, float] = {}  # keys that sound, and since when
         self._underruns: deque[float] = deque(maxlen=3)  # when the last ones were
         self._silent_from = np.inf  # the end of the performance
-        self._inputs, self._control = np.zeros(0), -1
+        self._values, self._inputs, self._control = np.zeros(0), np.zeros(0), -1
         self.report = Report(look_ahead=look_ahead)
 
     def play(self, source: Steady, mapping: Mapping, seconds: float) -> Report:
@@ -194,7 +194,9 @@ class Improviser:
         """Take a new place of the hand, where it is new."""
         if values.shape != (len(self._led.axes),):
             raise RequestError(f"The mapping gives {values.shape} values for {self._led.axes}.")
-        inputs = self._led.inputs(values)
+        if self._control >= 0 and np.array_equal(values, self._values):
+            return
+        self._values, inputs = values, self._led.inputs(values)
         if self._control < 0 or not np.array_equal(inputs, self._inputs):
             self._inputs, self._control = inputs, self._control + 1
             self.report.controls.append(Control(sensed))
