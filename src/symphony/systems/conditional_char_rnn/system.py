@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, EventCodec, Plan
+from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, Plan
 from symphony.codecs.conditions import LEVELS
 from symphony.codecs.conditions import REPORTED as REPORTED_CONDITION
 from symphony.codecs.plans import scale_histogram
 from symphony.errors import RequestError
 from symphony.song import Song
 from symphony.systems import streams
-from symphony.systems.char_rnn.system import REPORTED, sized
+from symphony.systems.char_rnn.system import PERFORMANCES, REPORTED, WIDE, sized
 from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
 from symphony.training.data import Data
@@ -26,7 +26,7 @@ from symphony.training.system import Led, Logs, Nets, Optimizers, Request, Train
 from symphony.typed import check_fields, control
 
 RATE = 20  # times a second that a plan is read
-SHAPE = lstm.ConditionalCharLSTMConfig(num_layers=1, hidden_size=512, embedding_dim=128)
+SHAPE = lstm.ConditionalCharLSTMConfig(WIDE.num_layers, WIDE.hidden_size, WIDE.embedding_dim)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +127,8 @@ class ConditionalCharRNN(streams.StreamSystem):
         return streams.LedEvents(network, self.recipe, seed, controls, axes, LEVELS, inputs)
 
 
-PERFORMANCES: dict[str, Any] = {
-    "corpus": "asap",
-    "codec": EventCodec(velocity_bins=32),  # seven classes leave a pianist two or three
-    **{"steps": 11_000, "window": 128, "lr": 4e-3, "schedule": "cosine", "warmup": 50},
-    **{"transpose": streams.ALL_KEYS, "evaluate_every": 500},
-}
 VARIANTS = {
-    "conditional-char-rnn": PERFORMANCES,
+    "conditional-char-rnn": {**PERFORMANCES, "network": SHAPE, "steps": 11_000},
     "conditional-char-rnn-reported": {
         "network": replace(SHAPE, condition_dropout=0.0),
         **{"condition": REPORTED_CONDITION, **REPORTED},
