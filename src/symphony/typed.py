@@ -34,7 +34,10 @@ def control(default: Any, about: str, *limits: Any) -> Any:
     return made
 
 
-_hints = cache(typing.get_type_hints)  # it compiles each hint anew
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """A dataclass's types by field; Python compiles each hint anew, which takes long."""
+    return typing.get_type_hints(kind)
 
 
 def check_fields(thing: Any) -> None:
@@ -43,7 +46,8 @@ def check_fields(thing: Any) -> None:
     Raises:
         RequestError: which field, and what it may be.
     """
-    hints = _hints(type(thing))
+    kind: Any = type(thing)
+    hints = _hints(kind)
     for each in dataclasses.fields(thing):
         value, hint = getattr(thing, each.name), hints[each.name]
         try:
