@@ -1,5 +1,6 @@
 """Who plays: in virtual time, with systems small enough to follow by hand, and every failure."""
 
+import math
 import threading
 from dataclasses import replace
 
@@ -45,6 +46,22 @@ class Counting:
             return Moment(((pitch, 0), (40, 0)), 0.05), state + 1
         return Moment(((pitch, 80),), 0.05), state + 1
 
+    def cut(self, state, inputs, seconds):
+        return None
+
+
+class Waiting(Counting):
+    """A short note, then a wait of nearly a second, which may be cut."""
+
+    def step(self, state, inputs):
+        pitch = 40 + round(float(inputs[0]) * 10)
+        moments = [(((pitch, 80),), 0.05), (((pitch, 0),), 0.0), ((), 0.9)]
+        return Moment(*moments[state % 3]), state + 1
+
+    def cut(self, state, inputs, seconds):
+        assert state % 3 == 2  # only a wait is cut
+        return Moment((), math.ceil(seconds * 100) / 100), state + 1
+
 
 class Hanging(Counting):
     """It never lets go of a key."""
@@ -87,6 +104,20 @@ def test_a_branch_answers_a_hand_while_the_old_music_plays_on():
     report, _ = play(answer="wait")
     assert report.control_to_sound()[1] > 0.4  # all of the look-ahead
     assert play(answer="roll back")[0].control_to_sound()[1] < 0.2
+
+
+def test_a_long_wait_is_cut_where_the_hand_moves():
+    source = Replay(TIMES, (TIMES >= 2.1)[:, None])  # notes come at 0, .95, 1.9, 2.85
+    report, tape = play(Waiting(), source=source)
+    assert [pitch for _, pitch in struck(tape)][:4] == [40, 40, 40, 50]
+    answered = struck(tape)[3][0]
+    assert 2.1 + 0.06 <= answered <= 2.1 + 0.1
+    assert play(Waiting(), source=source, answer="wait")[0].control_to_sound()[1] > 0.7
+    assert [p.cut for p in report.played if p.cut] == [pytest.approx(answered - 1.95)]
+    assert report.composed == len(report.played) + report.discarded
+    again = Tape()
+    Improviser(Waiting(), again, VirtualClock()).repeat(report.played, report.seconds)
+    assert again.events == tape.events
 
 
 def test_answers_are_logged_from_hand_to_sound():
@@ -273,7 +304,7 @@ def test_a_tape_becomes_a_song_and_a_file(tmp_path):
 
 
 RECORDING = Recording(
-    "m", "0" * 64, 1, {"key": None}, ((0, (0.5,)), (4, (0.25,))), ((3, 0.5),), 6, 2.0
+    "m", "0" * 64, 1, {"key": None}, ((0, (0.5,)), (4, (0.25,))), ((3, 0.5),), ((2, 0.25),), 6, 2.0
 )
 
 
@@ -284,6 +315,7 @@ def test_a_recording_comes_back_from_its_file(tmp_path):
     played = back.played()
     assert [float(p.inputs[0]) for p in played] == [0.5] * 4 + [0.25] * 2
     assert [p.pause for p in played] == [0, 0, 0, 0.5, 0, 0]
+    assert [p.cut for p in played] == [0, 0, 0.25, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +324,7 @@ def test_a_recording_comes_back_from_its_file(tmp_path):
         {"steps": -1}, {"steps": 10**9}, {"seconds": 0.0}, {"seconds": float("inf")},
         {"changes": ()}, {"changes": ((1, (0.5,)),)}, {"changes": ((0, (0.5,)), (0, (0.5,)))},
         {"changes": ((0, (0.5,)), (2, (0.5, 0.5)))}, {"changes": ((0, (float("nan"),)),)},
-        {"pauses": ((1, -1.0),)}, {"model": 3}, {"controls": []},
+        {"pauses": ((1, -1.0),)}, {"cuts": ((1, float("inf")),)}, {"model": 3}, {"controls": []},
     ],
 )  # fmt: skip
 def test_a_recording_that_cannot_be_is_refused(change, tmp_path):

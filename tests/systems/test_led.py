@@ -91,6 +91,24 @@ def test_a_state_that_is_kept_can_be_gone_back_to(name, runs):
     assert onwards(a) == first
 
 
+def test_a_wait_can_be_cut_and_the_network_knows(runs):
+    led = load(runs.folder("conditional-char-rnn")).lead(seed=2)
+    inputs = led.inputs(np.array([0.5, 0.5]))
+    state = led.begin()
+    for _ in range(20):
+        _, state = led.step(state, inputs)
+    for seconds, lasts, token in [
+        (0.234, 0.24, 279),
+        (0.05, 0.05, 260),
+        (0, 0.01, 256),
+        (9, 1, 355),
+    ]:
+        moment, after = led.cut(state, inputs, seconds)
+        assert (moment.notes, moment.seconds) == ((), pytest.approx(lasts))
+        assert (after.token, after.drawn) == (token, state.drawn + 1)
+    assert load(runs.folder("dcrnn")).lead().cut(None, None, 1.0) is None
+
+
 @led_systems
 def test_a_key_goes_down_only_once_and_up_only_where_it_was_down(name, runs):
     led = load(runs.folder(name)).lead(seed=4)

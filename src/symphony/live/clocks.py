@@ -118,6 +118,13 @@ class Slowed:
         self._clock.sleep(self._cost(self._rng))
         return found
 
+    def cut(self, state: Any, inputs: np.ndarray, seconds: float) -> tuple[Moment, Any] | None:
+        """The system's, which takes a step's time."""
+        found = self._led.cut(state, inputs, seconds)
+        if found is not None:
+            self._clock.sleep(self._cost(self._rng))
+        return found
+
 
 def with_stalls(
     usual: float = 0.0011, share: float = 0.002, shortest: float = 0.1, longest: float = 0.4

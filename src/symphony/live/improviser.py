@@ -26,6 +26,7 @@ from symphony.training.system import Led, Moment
 
 LONGEST_NOTE = 8.0  # seconds: a key that nobody releases
 LATE = 0.010  # seconds that nobody hears
+CUT = 0.03  # seconds of waiting that are worth a cut
 POLL = 0.005  # seconds between two readings of the hand
 SLOW = 10.0  # seconds: three underruns within them are no accident
 MOST_AHEAD = 4.0  # seconds of look-ahead that a slow model may come to need
@@ -43,6 +44,7 @@ class Step:
     inputs: np.ndarray
     control: int  # how many-th change of the hand these inputs are
     pause: float = 0.0  # seconds by which it came too late: all after it is moved as far
+    cut: float = 0.0  # seconds to which it was cut, being a wait; 0 where it wasn't
 
 
 @dataclass
@@ -53,11 +55,6 @@ class Line:
     end: float  # when the next moment is due
     state: Any
     steps: deque[Step] = field(default_factory=deque)
-
-    @classmethod
-    def at(cls, step: Step) -> Line:
-        """A line that begins where a step stands, in its place."""
-        return cls(step.number, step.due, step.before)
 
     def grow(self, led: Led, inputs: np.ndarray, control: int) -> Step:
         """Draw the next moment."""
@@ -70,6 +67,22 @@ class Line:
         self.number, self.end = step.number + 1, step.due + step.moment.seconds
         self.state = after
         return step
+
+
+@dataclass
+class Branch:
+    """A line that may take over from another, and where it leaves it."""
+
+    line: Line
+    inputs: np.ndarray  # that it grows under
+    control: int
+    leaves: float  # when it goes another way than the old line
+    wait: Step | None = None  # the wait of the old line in which it does, cut short
+
+    @property
+    def first(self) -> int:
+        """Number of the first step that is no longer the old line's."""
+        return self.line.number if not self.line.steps else self.line.steps[0].number
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,8 @@ class Played:
 
     number: int
     inputs: np.ndarray
-    pause: float
+    pause: float = 0.0
+    cut: float = 0.0
 
 
 @dataclass
@@ -116,6 +130,10 @@ class Report:
         """Seconds from each change of the hand to the first note under it, where one came."""
         pairs = [c.sounded - c.sensed for c in self.controls if c.sounded is not None]
         return np.array(pairs)
+
+
+def _played(step: Step) -> Played:
+    return Played(step.number, step.inputs, step.pause, step.cut)
 
 
 class Improviser:
@@ -153,8 +171,8 @@ class Improviser:
         self._led, self._sink, self._clock = led, sink, clock
         self._lead, self._answer = lead, answer
         self._line = Line(0, 0.0, led.begin())
-        self._branch: Line | None = None
-        self._branch_under = np.zeros(0), -1  # the inputs and the control that it grows under
+        self._branch: Branch | None = None
+        self._last: Step | None = None  # that was played
         self._lock = threading.Lock()  # of the line's steps: another thread plays them
         self._down: dict[int, float] = {}  # keys that sound, and since when
         self._underruns: deque[float] = deque(maxlen=3)  # when the last ones were
@@ -206,7 +224,7 @@ class Improviser:
         if self._branch is None and self._newest() != self._control:
             self._branch_off(now)
         if self._branch is not None:
-            self._branch.grow(self._led, *self._branch_under)
+            self._branch.line.grow(self._led, self._branch.inputs, self._branch.control)
             self.report.composed += 1
             self._try_swap(self._clock.now())
             return True
@@ -216,20 +234,44 @@ class Improviser:
         return False
 
     def _newest(self) -> int:
-        """The control under which the line's last step was drawn; the present one for none."""
+        """The control under which the newest step was drawn; the present one before the first."""
         with self._lock:
-            return self._line.steps[-1].control if self._line.steps else self._control
+            newest = self._line.steps[-1] if self._line.steps else self._last
+            return self._control if newest is None else newest.control
 
     def _branch_off(self, now: float) -> None:
-        """Begin a branch at the first moment that is far enough ahead, where there is one."""
+        """Begin a branch at the first moment that is far enough ahead, or within a long wait."""
+        if self._answer == "wait":
+            return
+        earliest = now + self._lead
         with self._lock:
-            steps = self._line.steps
-            at = next((s for s in steps if s.due >= now + self._lead), None)
-            if at is None or self._answer == "wait":
-                return
-            self._branch, self._branch_under = Line.at(at), (self._inputs, self._control)
-            if self._answer == "roll back":
-                self._swap(now)
+            steps = list(self._line.steps)
+            at = next((i for i, step in enumerate(steps) if step.due >= earliest), len(steps))
+            before = steps[at - 1] if at else self._last
+            step = steps[at] if at < len(steps) else None
+            leaves = self._line.end if step is None else step.due
+        branch = None
+        if before is not None and not before.moment.notes and leaves - earliest > CUT:
+            branch = self._cut(before, earliest)
+        if branch is None and step is not None:
+            line = Line(step.number, step.due, step.before)
+            branch = Branch(line, self._inputs, self._control, step.due)
+        self._branch = branch
+        if branch is not None and self._answer == "roll back":
+            with self._lock:
+                self._swap(branch, now)
+
+    def _cut(self, wait: Step, earliest: float) -> Branch | None:
+        """A branch that leaves within a wait; the old line still waits to its end."""
+        cut = self._led.cut(wait.before, wait.inputs, earliest - wait.due)
+        if cut is None:
+            return None
+        moment, after = cut
+        self.report.composed += 1
+        leaves = wait.due + moment.seconds
+        shorter = replace(wait, moment=moment, cut=moment.seconds)
+        line = Line(wait.number + 1, leaves, after)
+        return Branch(line, self._inputs, self._control, leaves, shorter)
 
     def _extend(self) -> None:
         """One more moment at the line's end; one that comes too late moves the clock, all after it.
@@ -269,29 +311,32 @@ class Improviser:
         if branch is None:
             return
         with self._lock:
-            begins, newest = branch.steps[0], self._line.steps
-            if not newest or newest[0].number > begins.number or begins.due < now:
-                self._branch = None  # the sound has overtaken it: begin again
-                self.report.discarded += len(branch.steps)
+            overtaken = self._last is not None and self._last.number >= branch.first
+            if overtaken or branch.leaves < now:  # the sound was quicker: begin again
+                self._branch = None
+                self.report.discarded += len(branch.line.steps) + (branch.wait is not None)
                 self.report.dropped_branches += 1
                 return
-            leads = branch.end >= now + self.report.look_ahead
-            last_chance = begins.due - now < self._lead / 4
-            if leads or (last_chance and branch.end >= now + self._lead):
-                self._swap(now)
+            leads = branch.line.end >= now + self.report.look_ahead
+            last_chance = branch.leaves - now < self._lead / 4
+            if leads or (last_chance and branch.line.end >= now + self._lead):
+                self._swap(branch, now)
 
-    def _swap(self, now: float) -> None:
-        """The branch is the line from where it begins. The lock is held."""
-        branch = self._branch
-        if branch is None:
-            return
-        first = branch.steps[0].number if branch.steps else branch.number
-        before = [s for s in self._line.steps if s.number < first]
-        self.report.discarded += len(self._line.steps) - len(before)
-        self._line = Line(branch.number, branch.end, branch.state, deque([*before, *branch.steps]))
+    def _swap(self, branch: Branch, now: float) -> None:
+        """The branch is the line from where it leaves the old one. The lock is held."""
+        old, new, wait = self._line.steps, branch.line, branch.wait
+        before = [step for step in old if step.number < branch.first]
+        self.report.discarded += len(old) - len(before)
+        if wait is not None:  # in the queue still, or the last that was played
+            self.report.discarded += 1
+            if before:
+                before[-1] = wait
+            else:
+                self.report.played[wait.number] = _played(wait)
+        self._line = Line(new.number, new.end, new.state, deque([*before, *new.steps]))
         self._branch = None
-        control = self._branch_under[1]
-        self.report.controls[control] = replace(self.report.controls[control], used=now)
+        known = self.report.controls[branch.control]
+        self.report.controls[branch.control] = replace(known, used=now)
 
     def _emit(self, now: float) -> float | None:
         """Play what is due; when the next is."""
@@ -310,8 +355,8 @@ class Improviser:
                     self._play(steps.popleft(), now)
 
     def _play(self, step: Step, now: float) -> None:
-        report = self.report
-        report.played.append(Played(step.number, step.inputs, step.pause))
+        report, self._last = self.report, step
+        report.played.append(_played(step))
         for pitch, velocity in step.moment.notes:
             if velocity:
                 report.notes += 1
@@ -349,12 +394,14 @@ class Improviser:
         try:
             for old in played:
                 line = self._line
-                moment, after = self._led.step(line.state, old.inputs)
-                due = line.end + old.pause
-                line.append(
-                    Step(old.number, due, moment, line.state, old.inputs, 0, old.pause), after
+                found = self._led.cut(line.state, old.inputs, old.cut) if old.cut else None
+                moment, after = found or self._led.step(line.state, old.inputs)
+                step = Step(
+                    *(old.number, line.end + old.pause, moment, line.state, old.inputs, 0),
+                    *(old.pause, old.cut),
                 )
-                self._emit(due)
+                line.append(step, after)
+                self._emit(step.due)
         finally:
             self.report.seconds = seconds
             self._end(seconds)

@@ -2,7 +2,7 @@
 // the page's pad. No server, no library. The Python beside this file does the same in the notebook.
 
 const NOTE_OFF = 128, SHIFT = 256, VELOCITY = 356, STEP = 0.01;
-const LONGEST_NOTE = 8, LATE = 0.01;
+const LONGEST_NOTE = 8, LATE = 0.01, CUT = 0.03;
 
 // ---- The network -------------------------------------------------------------------------------
 
@@ -225,22 +225,32 @@ export class Improviser {
   }
 
   newest() {
-    const { steps } = this.line;
-    return steps.length ? steps[steps.length - 1].control : this.control;
+    const step = this.line.steps[this.line.steps.length - 1] ?? this.last;
+    return step ? step.control : this.control;
   }
 
+  // Begin a branch at the first moment that is far enough ahead, or within a long wait.
   branchOff(now) {
-    const at = this.line.steps.find((s) => s.due >= now + this.lead);
-    if (at) this.branch = { begins: at, end: at.due, state: at.before, steps: [], condition: this.under, control: this.control };
+    const { steps, end } = this.line, earliest = now + this.lead;
+    const found = steps.findIndex((s) => s.due >= earliest), at = found < 0 ? steps.length : found;
+    const before = at ? steps[at - 1] : this.last, begins = steps[at], leaves = begins ? begins.due : end;
+    const branch = { begins, steps: [], condition: this.under, control: this.control };
+    if (before && !before.notes.length && leaves - earliest > CUT) {
+      const { token, network, drawn, down, velocity } = before.before;
+      const count = Math.min(100, Math.max(1, Math.ceil((earliest - before.due) / STEP))), short = SHIFT + count - 1;
+      const [, after] = this.model.step(token, network, before.condition); // it waited no longer
+      branch.state = { drawn: drawn + 1, token: short, network: after, down, velocity };
+      branch.leaves = branch.end = before.due + count * STEP;
+      this.branch = branch;
+    } else if (begins) this.branch = { ...branch, state: begins.before, leaves: begins.due, end: begins.due };
   }
 
   trySwap(now) {
-    const { branch, line } = this;
-    if (branch.begins.due < now) { // the sound has overtaken it
+    const { branch, line } = this, at = branch.begins ? line.steps.indexOf(branch.begins) : line.steps.length;
+    if (at < 0 || branch.leaves < now) { // the sound has overtaken it
       this.report.discarded += branch.steps.length;
       this.branch = null;
-    } else if (branch.end >= now + this.lookAhead || (branch.begins.due - now < this.lead / 4 && branch.end >= now + this.lead)) {
-      const at = line.steps.indexOf(branch.begins);
+    } else if (branch.end >= now + this.lookAhead || (branch.leaves - now < this.lead / 4 && branch.end >= now + this.lead)) {
       for (const step of line.steps.slice(at).reverse()) step.cancel();
       this.report.discarded += line.steps.length - at;
       for (const step of branch.steps) step.cancel = this.score(step);
@@ -264,6 +274,7 @@ export class Improviser {
         }
       }
       this.played?.(steps[count - 1]);
+      this.last = steps[count - 1];
     }
     steps.splice(0, count);
     if (this.report.answers.length > 1000) this.report.answers.splice(0, 500);

@@ -34,6 +34,7 @@ class Recording:
         controls: what the system was told beside the hand.
         changes: (step from which they hold, the inputs).
         pauses: (step, seconds by which it came too late).
+        cuts: (step, seconds to which it was cut, being a wait).
         steps: how many were played.
         seconds: how long.
     """
@@ -44,6 +45,7 @@ class Recording:
     controls: dict[str, Any]
     changes: tuple[tuple[int, tuple[float, ...]], ...]
     pauses: tuple[tuple[int, float], ...]
+    cuts: tuple[tuple[int, float], ...]
     steps: int
     seconds: float
 
@@ -52,16 +54,23 @@ class Recording:
         cls, trained: Trained, model: str, seed: int, controls: dict[str, Any], report: Report
     ) -> Recording:
         """What a report says of a performance, made small."""
-        changes, pauses, before = [], [], None
+        changes, before = [], None
         for played in report.played:
             if before is None or not np.array_equal(played.inputs, before):
                 changes.append((played.number, tuple(map(float, played.inputs))))
                 before = played.inputs
-            if played.pause:
-                pauses.append((played.number, played.pause))
+        pauses = [(played.number, played.pause) for played in report.played if played.pause]
+        cuts = [(played.number, played.cut) for played in report.played if played.cut]
         return cls(
-            *(model, trained.card.weights_sha256, seed, controls),
-            *(tuple(changes), tuple(pauses), len(report.played), report.seconds),
+            model=model,
+            weights=trained.card.weights_sha256,
+            seed=seed,
+            controls=controls,
+            changes=tuple(changes),
+            pauses=tuple(pauses),
+            cuts=tuple(cuts),
+            steps=len(report.played),
+            seconds=report.seconds,
         )
 
     def save(self, path: str | Path) -> None:
@@ -105,17 +114,17 @@ class Recording:
             raise ValueError("its inputs are not all of one size")
         if not all(np.isfinite(row).all() for _, row in self.changes):
             raise ValueError("an input isn't finite")
-        if not all(0 < pause < np.inf for _, pause in self.pauses):
-            raise ValueError("a pause is no time")
+        if not all(0 < time < np.inf for _, time in (*self.pauses, *self.cuts)):
+            raise ValueError("a pause or a cut is no time")
 
     def played(self) -> Sequence[Played]:
         """Each step's inputs and pause."""
-        pauses, rows = dict(self.pauses), dict(self.changes)
+        pauses, cuts, rows = dict(self.pauses), dict(self.cuts), dict(self.changes)
         found, inputs = [], np.zeros(0, np.float32)
         for step in range(self.steps):
             if step in rows:
                 inputs = np.array(rows[step], np.float32)
-            found.append(Played(step, inputs, pauses.get(step, 0.0)))
+            found.append(Played(step, inputs, pauses.get(step, 0.0), cuts.get(step, 0.0)))
         return found
 
     def play(self, trained: Trained, sink: Sink) -> Report:

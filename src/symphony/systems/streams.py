@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from symphony.codecs import ConditionRows, EventCodec, NoteOffConstraint
-from symphony.codecs.events import NOTE_OFF, SHIFT, VELOCITY
+from symphony.codecs.events import NOTE_OFF, SHIFT, SHIFTS, STEP, VELOCITY
 from symphony.errors import RequestError, SongError
 from symphony.song import Song
 from symphony.systems.sampling import (
@@ -245,12 +245,8 @@ class LedEvents:
     @torch.inference_mode()
     def step(self, state: EventState, inputs: np.ndarray) -> tuple[Moment, EventState]:
         """One symbol: keys that move, or time that passes, or neither for a velocity."""
-        with one_thread():
-            condition = torch.from_numpy(inputs)[None]
-            logits, network = self._model.step(
-                torch.tensor([state.token]), state.network, condition
-            )
-            scores = logits.double().numpy()
+        logits, network = self._forward(state, inputs)
+        scores = logits.double().numpy()
         scores[:, self._model.bos] = -np.inf
         self._constraint.down = state.down[None]
         scores = self._constraint(scores)
@@ -260,6 +256,23 @@ class LedEvents:
             p = probabilities(scores, self._how.temperature, self._how.top_p)
             token = int(draw(p, self._random(state.drawn))[0])
         return self._played(state, token, network)
+
+    @torch.inference_mode()
+    def cut(
+        self, state: EventState, inputs: np.ndarray, seconds: float
+    ) -> tuple[Moment, EventState]:
+        """A shift of so many seconds, up to one: the network is told that it waited no longer."""
+        steps = min(max(math.ceil(seconds / STEP - 1e-6), 1), SHIFTS)
+        return self._played(state, SHIFT + steps - 1, self._forward(state, inputs)[1])
+
+    def _forward(self, state: EventState, inputs: np.ndarray) -> tuple[torch.Tensor, Any]:
+        """Logits of what follows the last symbol, and the network's state."""
+        with one_thread():
+            condition = torch.from_numpy(inputs)[None]
+            found: tuple[torch.Tensor, Any] = self._model.step(
+                torch.tensor([state.token]), state.network, condition
+            )
+        return found
 
     def _random(self, at: int) -> Float64[np.ndarray, " 1"]:
         """A number in [0, 1) for each place, whichever branch draws it: branches can repeat."""

@@ -129,6 +129,14 @@ class Led(Protocol):
     def step(self, state: Any, inputs: Float32[np.ndarray, " K"]) -> tuple[Moment, Any]:
         """The next moment, and the state after it."""
 
+    def cut(
+        self, state: Any, inputs: Float32[np.ndarray, " K"], seconds: float
+    ) -> tuple[Moment, Any] | None:
+        """A moment in which only time passes, about so much, instead of the one drawn there.
+
+        None for a system whose moments all last alike.
+        """
+
 
 class System(Protocol):
     """One model of the report: its data, its networks, its step, its music.

@@ -172,6 +172,9 @@ class LedRows:
         notes = tuple((int(p), VELOCITY if sounding[p] else 0) for p in moved)
         return Moment(notes, self._seconds), RowState(plan, inputs, sounding)
 
+    def cut(self, state: RowState, inputs: np.ndarray, seconds: float) -> None:
+        """None: a row lasts as long as any other."""
+
 
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
