@@ -7,6 +7,7 @@ from benchmarks import (
     evaluating,
     gans,
     importing,
+    live,
     originality,
     reading,
     sampling,
@@ -16,7 +17,7 @@ from benchmarks import (
 
 def main() -> None:
     missed = 0
-    modules = importing, reading, encoding, originality, sampling, training, gans, evaluating
+    modules = importing, reading, encoding, originality, sampling, live, training, gans, evaluating
     for module in modules:
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target

@@ -132,6 +132,19 @@ def test_gans_are_trained_follow_a_form_and_fill_holes(folder, tmp_path, monkeyp
     assert len(Song.from_midi(piece)) > 40
 
 
+def test_a_hand_plays_is_kept_and_plays_again(tmp_path, monkeypatch, capsys):
+    piece, again = tmp_path / "x.mid", tmp_path / "y.mid"
+    kept, trace = tmp_path / "kept.json", tmp_path / "trace.json"
+    words = ["play", "conditional-char-rnn", "--seconds", "6", "--key", "A minor"]
+    run(monkeypatch, *words, "--out", piece, "--record", kept, "--trace", trace)
+    assert "heard after" in capsys.readouterr().out
+    run(monkeypatch, "play", "conditional-char-rnn", "--again", kept, "--out", again)
+    assert "as they were played" in capsys.readouterr().out
+    assert again.read_bytes() == piece.read_bytes()
+    run(monkeypatch, *words, "--source", trace, "--out", again)
+    assert len(Song.from_midi(again)) > 5
+
+
 def test_corpora_are_listed():
     printed = symphony("corpora")
     for name in ("chorales", "folk", "nottingham", "asap", "maestro"):
@@ -186,6 +199,16 @@ SHORT = ("--seconds", "2")
         (("compose", "dcrnn", "--form", " ".join("AB" * 300), *SHORT), "longer than an hour"),
         (("train", "char-rnn", "--size", "tiny", "--corpus", ""), "no corpus or folder ''"),
         (("evaluate", "ngram-2", "--corpus", ""), "no corpus or folder ''"),
+        (("play", "pix2pix"), "can't be led"),
+        (("play", "conditional-char-rnn", "--pitch", "3"), "can't be told --pitch"),
+        (("play", "conditional-char-rnn", "--source", "wand"), "There is no source 'wand'"),
+        (("play", "conditional-char-rnn", "--source", "none.json"), "none.json"),
+        (("play", "conditional-char-rnn", "--source", "phone:x"), "from 0 to 65535"),
+        (("play", "conditional-char-rnn", "--source", "muscles"), "8 values can't lead 2"),
+        (("play", "conditional-char-rnn", "--again", "SONG"), "can't be played again"),
+        (("play", "conditional-char-rnn", "--look-ahead", "9"), "Look ahead"),
+        (("play", "conditional-char-rnn", "--seconds", "-1"), "lasts more than 0 s"),
+        (("play", "conditional-char-rnn", "--out", "x.txt"), "MIDI goes to a file"),
         (("fill", "SONG", "--out", "SONG"), "is the piece itself"),
         (("fill", "SONG", "--out", "SONG/x.mid"), "it is to lie in a file"),
         (("fill", "none.mid"), "none.mid"),
