@@ -55,7 +55,7 @@ class DurationNet(nn.Module):
     def forward(
         self, tokens: Int64[Tensor, "B T"], durations: Float[Tensor, "B T"]
     ) -> Float[Tensor, "B T out"]:
-        """Logits of 1 to 16 sixteenths, or their number; ``durations`` are sixteenths, distorted."""
+        """Logits of 1 to 16 sixteenths, or their number, from ``durations`` as heard."""
         bins = (durations * BINS).round().clamp(0, BINS * LONGEST_READ).long()
         notes, _ = self.read_tokens(self.token(tokens))  # [B, T, ways * hidden]
         times, _ = self.read_durations(self.duration(bins))  # [B, T, ways * hidden]

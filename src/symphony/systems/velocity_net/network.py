@@ -47,6 +47,6 @@ class VelocityNet(nn.Module):
     def forward(
         self, struck: Float[Tensor, "B T 128"], waits: Float[Tensor, "B T 2"]
     ) -> Float[Tensor, "B T 128"]:
-        """Velocities from 0 to 1 of all keys; those of keys not ``struck`` (0 or 1) mean nothing."""
+        """Velocities from 0 to 1 of all keys; of keys not ``struck`` (0 or 1) they mean nothing."""
         hidden, _ = self.lstm(torch.cat([struck, waits], dim=-1))  # [B, T, ways * hidden]
         return torch.sigmoid(self.out(hidden))
