@@ -160,7 +160,7 @@ class DurationSystem(RefineSystem):
 
 SMALL = DurationNetConfig(token_dim=64, duration_dim=64)
 SIZES: dict[str, dict[str, Any]] = {
-    "small": {"network": SMALL, "steps": 2000, "batch": 16, "transpose": tuple(range(-5, 7))},
+    "small": {"network": SMALL, "steps": 1500, "batch": 16, "transpose": tuple(range(-5, 7))},
     "tiny": {"network": DurationNetConfig(8, 8, 8, 8, 8), **TINY},
     "full": {"network": DurationNetConfig(), "steps": 20_000, "evaluate_every": 500},
 }

@@ -169,7 +169,7 @@ class VelocitySystem(RefineSystem):
 
 
 SIZES: dict[str, dict[str, Any]] = {
-    "small": {"steps": 2000, "transpose": tuple(range(-3, 4))},
+    "small": {"steps": 1200, "transpose": tuple(range(-3, 4))},
     "tiny": {"network": VelocityNetConfig(hidden_size=8, num_layers=1), **TINY},
     "full": {"steps": 50_000, "evaluate_every": 1000},
 }
