@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import nextafter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class DurationNetControls:
     """The controls of a Duration Net."""
 
     stretch: float = control(
-        0.2, "how far held-out pieces are distorted, to be refined; .2 is 80 to 120 %", 0, 0.999
+        0.2, "how far held-out pieces are distorted, to be refined; .2 is 80 to 120 %", 0, nextafter(1, 0)
     )
 
 
