@@ -22,7 +22,7 @@ from symphony.training import Data, Trained
 
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "experiment-refine"
 SEEDS = (0, 1, 2)
-STEPS = 600
+STEPS = 400
 DURATION, VELOCITY = (
     replace(recipe(f"{name}-net"), steps=STEPS) for name in ("duration", "velocity")
 )

@@ -33,6 +33,7 @@ ROOMS = {  # recipe -> room of its system
     "iwgan": "iwgan",
     "dcrnn": "dcrnn",
     "pix2pix": "pix2pix",
+    "unet": "pix2pix",
     "duration-net": "duration_net",
     "velocity-net": "velocity_net",
 }
