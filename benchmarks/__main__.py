@@ -9,6 +9,7 @@ from benchmarks import (
     importing,
     originality,
     reading,
+    refining,
     sampling,
     training,
 )
@@ -16,7 +17,17 @@ from benchmarks import (
 
 def main() -> None:
     missed = 0
-    modules = importing, reading, encoding, originality, sampling, training, gans, evaluating
+    modules = (
+        importing,
+        reading,
+        encoding,
+        originality,
+        sampling,
+        training,
+        gans,
+        evaluating,
+        refining,
+    )
     for module in modules:
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target

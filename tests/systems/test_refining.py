@@ -45,7 +45,9 @@ def written(sixteenths, pitches=None, velocity=64):
 def test_durations_change_no_pitch_and_lose_no_note(runs, song, seed):
     spoilt = distorted(song, seed, stretch=0.3, jitter=0.3)
     refined = load(runs.folder("duration-net")).refine(spoilt)
-    kept = [sorted(zip(s.pitch.tolist(), s.velocity.tolist(), strict=True)) for s in (song, refined)]
+    kept = [
+        sorted(zip(s.pitch.tolist(), s.velocity.tolist(), strict=True)) for s in (song, refined)
+    ]
     assert kept[0] == kept[1]
     whole = np.concatenate([refined.onset_quarters, refined.duration_quarters]) * 4
     if refined is not spoilt:

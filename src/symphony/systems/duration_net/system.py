@@ -47,7 +47,10 @@ class DurationNetControls:
     """The controls of a Duration Net."""
 
     stretch: float = control(
-        0.2, "how far held-out pieces are distorted, to be refined; .2 is 80 to 120 %", 0, nextafter(1, 0)
+        0.2,
+        "how far held-out pieces are distorted, to be refined; .2 is 80 to 120 %",
+        0,
+        nextafter(1, 0),
     )
 
 
