@@ -1,4 +1,4 @@
-"""The commands: train, compose, fill, refine, render, evaluate, originality, corpora, report-table."""
+"""The commands: train, compose, fill, refine, render, evaluate, originality, and others."""
 
 import dataclasses
 import inspect

@@ -26,6 +26,7 @@ LEVELS = {  # what each curve distorts by, from nothing to twice what training h
 }
 EXACT = 0.02  # sixteenths by which a length may miss
 TEMPI = np.log(1.25) * np.linspace(-1, 1, 9)  # logarithms, between which a tempo wanders
+LOWEST, HIGHEST = 21, 108  # pitches of a piano
 STAY = 0.9  # how likely it stays where it is, from one element to the next
 
 
@@ -301,13 +302,14 @@ def octave_effect(
     rng, out = np.random.default_rng(seed), []
     for i in range(count):
         song = songs[i % len(songs)]
-        begin = rng.uniform(0, max(song.onset[-1] - 10, 0))
-        passage = song.slice(begin, begin + 10) if len(song) else song
-        at = int(rng.integers(len(passage))) if len(passage) else -1
-        if at < 0 or not 21 <= passage.pitch[at] + semitones <= 108:
+        begin = rng.uniform(0, max(song.seconds - 10, 0))
+        passage = song.slice(begin, begin + 10)
+        if not len(passage):
             continue
-        pitch = passage.pitch.astype(int)
+        pitch, at = passage.pitch.astype(int), int(rng.integers(len(passage)))
         pitch[at] += semitones
+        if not LOWEST <= pitch[at] <= HIGHEST:
+            continue
         moved = replace(passage, pitch=pitch)
         there = np.lexsort((pitch, passage.onset)).tolist().index(at)
         before, after = (system.velocities(trained, each) for each in (passage, moved))
