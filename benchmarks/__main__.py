@@ -10,6 +10,7 @@ from benchmarks import (
     live,
     originality,
     reading,
+    refining,
     sampling,
     training,
 )
@@ -17,7 +18,18 @@ from benchmarks import (
 
 def main() -> None:
     missed = 0
-    modules = importing, reading, encoding, originality, sampling, live, training, gans, evaluating
+    modules = (
+        importing,
+        reading,
+        encoding,
+        originality,
+        sampling,
+        live,
+        training,
+        gans,
+        evaluating,
+        refining,
+    )
     for module in modules:
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from making import random_song
@@ -145,6 +146,15 @@ def test_a_hand_plays_is_kept_and_plays_again(tmp_path, monkeypatch, capsys):
     assert len(Song.from_midi(again)) > 5
 
 
+def test_a_piece_is_refined(folder, tmp_path, monkeypatch, capsys):
+    piece, out = folder / "03.mid", tmp_path / "x.mid"
+    run(monkeypatch, "refine", piece, "--durations", "--velocities", "--out", out)
+    assert re.search(r"x\.mid: \d+ notes, .* s\), velocities \d+ to \d+", capsys.readouterr().out)
+    before, after = Song.from_midi(piece), Song.from_midi(out)
+    assert sorted(before.pitch) == sorted(after.pitch)
+    assert np.allclose(after.onset_quarters * 4, np.round(after.onset_quarters * 4))
+
+
 def test_corpora_are_listed():
     printed = symphony("corpora")
     for name in ("chorales", "folk", "nottingham", "asap", "maestro"):
@@ -216,6 +226,9 @@ SHORT = ("--seconds", "2")
         (("fill", "SONG", "--model", "nobody"), "There is no model"),
         (("fill", "SONG", "--drop", "1.5"), "drops a share"),
         (("fill", "SONG", "--seed", "-1"), "seed"),
+        (("refine", "SONG"), "Say what to refine: --durations, --velocities, or both"),
+        (("refine", "SONG", "--durations", "--out", "SONG"), "is the piece itself"),
+        (("refine", "none.mid", "--velocities"), "none.mid"),
         (("evaluate", "nobody"), "There is no model"),
         (("evaluate", "ngram-2", "--samples", "3"), "fewer say nothing"),
         (("evaluate", "ngram-2", "--seconds", "-1"), "an hour"),

@@ -25,7 +25,8 @@ from symphony.training import Card, Data, load_samples
 
 STREAMS = ("char-rnn", "conditional-char-rnn", "ngram-2")
 GANS = ("rnn-gan", "iwgan", "dcrnn", "pix2pix")
-ALL = STREAMS + GANS
+REFINERS = ("duration-net", "velocity-net")
+ALL = STREAMS + GANS + REFINERS
 every_system = pytest.mark.parametrize("name", ALL)
 GAN_LOGS = {
     "generator_loss", "real_score", "fake_score", "discriminator_accuracy", "generator_grad_norm",
@@ -203,6 +204,12 @@ REFUSED = {
         ({"noise_scale": 0.5}, "can't be told noise_scale, only drop"),
         ({"temperature": 0.5}, "can't be told temperature"),
     ],
+    "duration-net": [
+        ({"stretch": 1.0}, "stretch is a finite number from 0 to below 1"),
+        ({"stretch": -0.1}, "stretch is a finite number"),
+        ({"temperature": 0.5}, "can't be told temperature, only stretch"),
+    ],
+    "velocity-net": [({"temperature": 0.5}, "can't be told temperature, only seconds and a seed")],
 }
 CONTROLS = [(name, *each) for name, refused in REFUSED.items() for each in refused]
 

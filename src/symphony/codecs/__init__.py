@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "steps": ["StepCodec"],
         "conditions": ["ConditionCodec", "ConditionRows"],
         "constraints": ["LogitsProcessor", "NoteOffConstraint"],
+        "elements": ["distort", "distorted", "estimate_tempo", "to_elements", "with_lengths"],
         "forms": ["correlated_noise", "form_noise", "parse_form", "section_noise"],
         "plans": ["PRESETS", "Plan", "scale_histogram"],
         "rolls": [

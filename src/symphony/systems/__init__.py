@@ -34,6 +34,8 @@ ROOMS = {  # recipe -> room of its system
     "dcrnn": "dcrnn",
     "pix2pix": "pix2pix",
     "unet": "pix2pix",
+    "duration-net": "duration_net",
+    "velocity-net": "velocity_net",
 }
 
 
