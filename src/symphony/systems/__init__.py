@@ -33,6 +33,9 @@ ROOMS = {  # recipe -> room of its system
     "iwgan": "iwgan",
     "dcrnn": "dcrnn",
     "pix2pix": "pix2pix",
+    "seq-autoencoder": "seqae",
+    "seqae": "seqae",
+    "seqae-chorales": "seqae",
 }
 
 
