@@ -66,7 +66,7 @@ class SeqAERecipe(Recipe):
     q_weight: float = weight(0.0)  # of the quantisation loss
     margin: float = weight(4.0)  # of the hinge: a digit of two levels, changed, is 4 away
     free_bits: float = weight(16.0)  # of a VAE's divergence, which cost nothing
-    lr: float = positive(1e-3)  # Adam's
+    lr: float = positive(3e-3)  # Adam's
     clip: float = positive(1.0)  # largest norm of the gradient
     validation_windows: int = count(4096)  # read at each evaluation
 
@@ -112,30 +112,37 @@ class SeqAESystem:
 
     def build(self, data: Data) -> Nets:
         """The network, untrained."""
-        return Nets({"network": SeqAE(self.recipe.network)})
+        return Nets({"autoencoder": SeqAE(self.recipe.network)})
 
     def optimizers(self, nets: Nets) -> Optimizers:
         """Adam."""
-        return {"network": torch.optim.Adam(nets.parameters(), lr=self.recipe.lr)}
+        return {"autoencoder": torch.optim.Adam(nets.parameters(), lr=self.recipe.lr)}
 
     def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
-        """The report's objective: reconstruct from c' and from c, and keep neighbours near."""
-        r, net = self.recipe, nets["network"]
+        """Encode runs of neighbours, and go down the weighted sum of the report's four terms."""
+        r, net = self.recipe, nets["autoencoder"]
         runs = data.share(torch.from_numpy(draw_runs(data.train, r, step)))  # [B, R, T, 2]
+        code, divergence = self.code(net, runs)  # c' [B, R, m]
+        terms = self.objective(net, runs, code)
+        loss = terms["rec"] + terms["rec_digits"] + divergence
+        loss = loss + r.con_weight * terms["con"] + r.q_weight * terms["quantization"]
+        norm = descend(loss, opts["autoencoder"], clip=r.clip)
+        return {name: term.detach() for name, term in terms.items()} | {"grad_norm": norm}
+
+    def objective(self, net: SeqAE, runs: Tensor, code: Tensor) -> dict[str, Tensor]:
+        """L_rec, L_rec^bin, L_con and L_q of runs [B, R, T, 2] and of their codes c' [B, R, m]."""
         windows = runs.flatten(0, 1)  # [B R, T, 2]
-        code, extra = self.code(net, runs)  # c' [B, R, m]
-        digits = net.quantize(code)  # c, through which no gradient passes
+        digits = net.quantize(code)  # c = sign(c'): here every gradient stops
         real, binary = code, digits
-        if r.gradient == "straight-through":  # as if quantising were the identity
+        if self.recipe.gradient == "straight-through":  # as if quantising were the identity
             real, binary = code.detach(), code + (digits - code).detach()
-        rec = reconstruction(net.decoder(real.flatten(0, 1), windows), windows)
-        rec_digits = reconstruction(net.digit_decoder(binary.flatten(0, 1), windows), windows)
-        con = CONTINUITY[r.continuity](code, digits, r.margin)
-        quantization = squared(code, digits).mean()
-        loss = rec + rec_digits + r.con_weight * con + r.q_weight * quantization + extra
-        norm = descend(loss, opts["network"], clip=r.clip)
-        logs = {"rec": rec, "rec_digits": rec_digits, "con": con, "quantization": quantization}
-        return {k: v.detach() for k, v in logs.items()} | {"grad_norm": norm}
+        con = CONTINUITY[self.recipe.continuity]
+        return {
+            "rec": reconstruction(net.decoder(real.flatten(0, 1), windows), windows),
+            "rec_digits": reconstruction(net.digit_decoder(binary.flatten(0, 1), windows), windows),
+            "con": con(code, digits, self.recipe.margin),
+            "quantization": squared(code, digits).mean(),
+        }
 
     def code(self, net: SeqAE, runs: Tensor) -> tuple[Tensor, Tensor]:
         """The codes c' of windows, and what a VAE pays for them beyond its free bits."""
@@ -153,20 +160,20 @@ class SeqAESystem:
 
     def evaluate(self, nets: Nets, data: Data) -> Evaluation:
         """How well windows come back from digits, and how far neighbours lie apart."""
-        found = code_metrics(nets["network"], data.arrays["validation"], self.recipe)
+        found = code_metrics(nets["autoencoder"], data.arrays["validation"], self.recipe)
         summary = f"{found['rec_digits']:.3f} nats a row, {found['hamming']:.2f} digits a step"
         return Evaluation(found, -found["rec_digits"], summary)
 
     def check(self, nets: Nets, data: Data) -> float:
         """The loss of some unseen windows, on the CPU."""
         windows = torch.from_numpy(data.arrays["test"]["windows"][:CHECKED].astype(np.int64))
-        return losses(nets["network"].cpu(), windows)[1]
+        return losses(nets["autoencoder"].cpu(), windows)[1]
 
     def report(self, nets: Nets, data: Data) -> dict[str, float]:
         """Metrics of both unseen splits."""
         metrics: dict[str, float] = {}
         for split in ("validation", "test"):
-            found = code_metrics(nets["network"], data.arrays[split], self.recipe)
+            found = code_metrics(nets["autoencoder"], data.arrays[split], self.recipe)
             metrics |= {f"{split}_{name}": value for name, value in found.items()}
         return metrics | {"checked": self.check(nets, data)}
 
@@ -177,7 +184,7 @@ class SeqAESystem:
             RequestError: more digits to flip than there are, or a theme that is no music.
             SongError: a theme shorter than a window.
         """
-        net, r, how = trained.nets["network"], self.recipe, request.controls
+        net, r, how = trained.nets["autoencoder"], self.recipe, request.controls
         if how.flips > r.network.digits:
             raise RequestError(f"A code of {trained.name} has {r.network.digits} digits to flip.")
         theme = None if how.theme is None else self.theme(net, how.theme)
@@ -189,7 +196,7 @@ class SeqAESystem:
             codes = walk(start if theme is None else theme, r.network.levels, how, rng)
             windows = np.empty((0, r.network.window, 2), np.int64)
             while window_sixteenths(windows).sum() < needed:  # each lasts a sixteenth at least
-                more = np.stack(list(islice(codes, min(int(needed) // 4 + 1, AT_ONCE))))
+                more = np.stack(list(islice(codes, min(int(needed) // SIXTEENTHS + 1, AT_ONCE))))
                 windows = np.concatenate([windows, decoded(net, more)])
             name = f"{trained.name}, seed {request.seed}"
             name += f" ({piece + 1})" if request.batch > 1 else ""
@@ -307,13 +314,13 @@ def right(decoder: Decoder, codes: Tensor, windows: Tensor) -> tuple[Tensor, Ten
     return forced == windows[..., 0], free == windows[..., 0]
 
 
-SMALL = SeqAEConfig(embedding_dim=64, hidden_size=128)
+SMALL = SeqAEConfig(embedding_dim=48, hidden_size=96)
 CHORALES = replace(SMALL, onsets=2, window=10)  # two chords of four voices
 VARIANTS: dict[str, dict[str, Any]] = {
-    "seq-autoencoder": {"network": replace(SMALL, digits=128)},
-    "seqae": {"network": SMALL, "con_weight": 0.005, "q_weight": 0.005},
+    "seq-autoencoder": {"network": replace(SMALL, digits=96)},
+    "seqae": {"network": SMALL, "steps": 5000, "con_weight": 0.004, "q_weight": 0.004},
     "seqae-chorales": {
-        **{"corpus": "chorales", "network": CHORALES, "con_weight": 0.005, "q_weight": 0.005}
+        **{"corpus": "chorales", "network": CHORALES, "con_weight": 0.004, "q_weight": 0.004}
     },
 }
 TINY: dict[str, Any] = {
@@ -324,13 +331,13 @@ TINY: dict[str, Any] = {
 
 def recipe(name: str, size: str) -> SeqAERecipe:
     """A sequential autoencoder's recipe by name and size."""
-    base = SeqAERecipe(name=name, size=size, **{"steps": 4000, "evaluate_every": 500} | VARIANTS[name])
+    base = SeqAERecipe(name=name, size=size, **{"steps": 3000, "evaluate_every": 250} | VARIANTS[name])
     if size == "tiny":
         shape = replace(base.network, embedding_dim=16, hidden_size=32)
         return replace(base, network=shape, **TINY)
     if size == "full":
         shape = replace(base.network, embedding_dim=512, hidden_size=256)
-        return replace(base, network=shape, steps=60_000, evaluate_every=1000)
+        return replace(base, network=shape, batch=32, lr=1e-3, steps=60_000, evaluate_every=1000)
     return base
 
 

@@ -1,0 +1,40 @@
+"""What chapter 10 asks of sequential autoencoders: where decoding breaks, what codes are like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from symphony.systems.seqae.network import targets
+from symphony.systems.seqae.system import right
+from symphony.training import Data, Trained
+
+
+@torch.inference_mode()
+def accuracy_by_position(trained: Trained, data: Data, split: str = "test") -> dict[str, Any]:
+    """How many tokens of unseen windows come back, by their place in the window.
+
+    Args:
+        trained: a sequential autoencoder.
+        data: encoded music, as its run keeps it.
+        split: whose windows.
+
+    Returns:
+        ``real`` (decoded from c') and ``digits`` (from c), each with ``forced`` and ``free``: a
+        share for each row, fed with the truth and with itself; NaN where no window has the row.
+    """
+    net, recipe = trained.nets["autoencoder"], trained.recipe
+    part = data.arrays[split]["windows"][: recipe.validation_windows]
+    windows = torch.from_numpy(np.asarray(part).astype(np.int64))
+    code = net.encoder(windows)[..., : recipe.network.digits]
+    counted = targets(windows)[0] >= 0
+    pairs = {"real": (net.decoder, code), "digits": (net.digit_decoder, net.quantize(code))}
+    found: dict[str, Any] = {}
+    for name, (decoder, codes) in pairs.items():
+        hits = zip(("forced", "free"), right(decoder, codes, windows), strict=True)
+        found[name] = {
+            how: ((hit & counted).sum(0) / counted.sum(0)).tolist() for how, hit in hits
+        }
+    return {"by_position": found}
