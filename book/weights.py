@@ -45,6 +45,9 @@ SHIPPED_RECIPES = (
     "iwgan",
     "dcrnn",
     "pix2pix",
+    "seq-autoencoder",
+    "seqae",
+    "seqae-chorales",
 )
 # Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
 DRAWN_AS_CHOSEN = ("char-rnn",)

@@ -74,7 +74,9 @@ def moved(learner, data, which):
     terms = learner.objective(net, runs, code)
     nets.zero_grad()
     (terms[which] + extra).backward()
-    return {n.split(".")[0] for n, p in net.named_parameters() if p.grad is not None and p.grad.any()}
+    return {
+        n.split(".")[0] for n, p in net.named_parameters() if p.grad is not None and p.grad.any()
+    }
 
 
 @pytest.mark.parametrize(
@@ -275,7 +277,9 @@ def test_a_walk_begins_with_the_readers_own_tune(trained, tmp_path):
     code = trained.system.codes(trained.nets["autoencoder"], tune)
     assert code.shape == (2, trained.recipe.network.digits)
     (song,) = trained.compose(20.0, flips=0, theme=str(tmp_path / "x.mid"))
-    first = trained.recipe.codec.decode(codecs.join_windows(decoded(trained.nets["autoencoder"], code[:1])))
+    first = trained.recipe.codec.decode(
+        codecs.join_windows(decoded(trained.nets["autoencoder"], code[:1]))
+    )
     n = len(first)
     assert song.pitch[:n].tolist() == first.pitch.tolist()
     assert song.pitch[n : 2 * n].tolist() == first.pitch.tolist()  # no flips: the same for ever

@@ -23,5 +23,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rolls": ["filling", "form_and_key", "songs_of"],
         "scores": ["evaluate", "evaluation_rows"],
         "seeds": ["train_arms", "train_once"],
+        "walks": ["compare_walks"],
     },
 )

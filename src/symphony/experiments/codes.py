@@ -34,7 +34,5 @@ def accuracy_by_position(trained: Trained, data: Data, split: str = "test") -> d
     found: dict[str, Any] = {}
     for name, (decoder, codes) in pairs.items():
         hits = zip(("forced", "free"), right(decoder, codes, windows), strict=True)
-        found[name] = {
-            how: ((hit & counted).sum(0) / counted.sum(0)).tolist() for how, hit in hits
-        }
+        found[name] = {how: ((hit & counted).sum(0) / counted.sum(0)).tolist() for how, hit in hits}
     return {"by_position": found}

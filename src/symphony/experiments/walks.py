@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class CodeSpace:
         known: set[bytes] = set()
         for song in long_enough(trained, train):
             path = numbers(system.codes(net, song)).tolist()
-            for here, there in zip(path, path[1:], strict=False):
+            for here, there in pairwise(path):
                 follow.setdefault(here, []).append(there)
             intervals = np.diff(song.pitch.astype(np.int16))
             known |= {intervals[i : i + COPY].tobytes() for i in range(len(intervals) - COPY + 1)}
@@ -136,7 +136,9 @@ def counted(trained: Trained, songs: Iterable[Song]) -> NGramTable:
     shape, codec = trained.recipe.network, trained.recipe.codec
     parts = [symbols(song_windows(s, codec, shape.onsets, shape.window)).ravel() for s in songs]
     bos = np.array([VOCABULARY])
-    return NGramTable(VOCABULARY, ORDER).fit(np.concatenate([bos, *(np.append(p, bos) for p in parts)]))
+    return NGramTable(VOCABULARY, ORDER).fit(
+        np.concatenate([bos, *(np.append(p, bos) for p in parts)])
+    )
 
 
 def paths_of(
@@ -190,9 +192,7 @@ class Policy(nn.Module):
 
     def __init__(self, digits: int, hidden: int = 128) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(digits, hidden), nn.Tanh(), nn.Linear(hidden, digits)
-        )
+        self.layers = nn.Sequential(nn.Linear(digits, hidden), nn.Tanh(), nn.Linear(hidden, digits))
         last: Any = self.layers[-1]
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, float(np.log(NEAR / (digits - NEAR))))
@@ -262,7 +262,7 @@ def walk_metrics(
     """A way to walk, judged: nats a row of an unseen tunes' model, leaps, copies, variety."""
     rng = np.random.default_rng([seed, 2])
     paths = paths_of(walker, rng.choice(space.starts, count), length, rng)
-    flips = np.array([[bin(a ^ b).count("1") for a, b in zip(p, p[1:], strict=False)] for p in paths.tolist()])
+    flips = np.array([[bin(a ^ b).count("1") for a, b in pairwise(p)] for p in paths.tolist()])
     return {
         "judged": float(space.nats(paths, space.judge)[:, 1:].mean()),
         "reward": float(space.reward(paths)[:, 1:].mean()),
@@ -274,8 +274,12 @@ def walk_metrics(
 
 
 def compare_walks(
-    trained: Trained, train: Sequence[Song], unseen: Sequence[Song], starts: Sequence[Song],
-    seeds: Sequence[int], updates: int = 300,
+    trained: Trained,
+    train: Sequence[Song],
+    unseen: Sequence[Song],
+    starts: Sequence[Song],
+    seeds: Sequence[int],
+    updates: int = 300,
 ) -> list[dict[str, Any]]:
     """Every way to walk over several seeds, the learned one trained anew with each.
 

@@ -11,12 +11,14 @@ from symphony.rendering.audio import (
     synthesize,
     write_audio,
 )
+from symphony.rendering.board import Board, switchboard
 from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
 from symphony.rendering.player import Player, player, players
 from symphony.rendering.plots import clock, describe, note_name, overlap, piano_roll, sample_history
 
 __all__ = [
+    "Board",
     "Notation",
     "Player",
     "check_sound_name",
@@ -32,6 +34,7 @@ __all__ = [
     "render_file",
     "sample_history",
     "sound_seconds",
+    "switchboard",
     "synthesize",
     "write_audio",
 ]

@@ -1,4 +1,4 @@
-"""The Continuous SeqAE's networks: an encoder, a code of sixteen switches, two decoders (chapter 10).
+"""The Continuous SeqAE's networks: an encoder, a code of switches, two decoders (chapter 10).
 
 The model of the original Deep Symphony report, on the sequence-to-sequence network of Sutskever,
 Vinyals and Le (2014). A window is T rows of (what, how long): see :mod:`symphony.codecs.steps`.
@@ -61,7 +61,7 @@ class Encoder(nn.Module):
         self.code = nn.Linear(config.hidden_size, config.digits * (2 if config.variational else 1))
 
     def forward(self, windows: Int[Tensor, "*B T 2"]) -> Float[Tensor, "*B m"]:
-        """The code c' of each window, each number between -1 and 1; a VAE's mean and log variance."""
+        """The code c' of each window, from -1 to 1; or a VAE's mean and log variance."""
         rows = self.embed(windows.flatten(0, -3))  # [B, T, e]
         _, last = self.gru(rows)  # [1, B, h]
         code = self.code(last[0]).unflatten(0, windows.shape[:-2])  # [*B, m]

@@ -51,7 +51,7 @@ SIXTEENTHS = 4  # of a quarter note
 
 @dataclass(frozen=True, kw_only=True)
 class SeqAERecipe(Recipe):
-    """How to train a sequential autoencoder; with a continuous loss, the report's Continuous SeqAE."""
+    """How to train a sequential autoencoder, the report's Continuous SeqAE among them."""
 
     room: ClassVar[str] = "seqae"
 
@@ -331,7 +331,9 @@ TINY: dict[str, Any] = {
 
 def recipe(name: str, size: str) -> SeqAERecipe:
     """A sequential autoencoder's recipe by name and size."""
-    base = SeqAERecipe(name=name, size=size, **{"steps": 3000, "evaluate_every": 250} | VARIANTS[name])
+    base = SeqAERecipe(
+        name=name, size=size, **{"steps": 3000, "evaluate_every": 250} | VARIANTS[name]
+    )
     if size == "tiny":
         shape = replace(base.network, embedding_dim=16, hidden_size=32)
         return replace(base, network=shape, **TINY)
