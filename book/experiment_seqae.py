@@ -29,11 +29,11 @@ from symphony.systems import recipe
 MODEL = "seqae"
 RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
 SEEDS = (0, 1, 2)
-SHORT = {"steps": 1000, "evaluate_every": 500}
+SHORT = {"steps": 800, "evaluate_every": 400}
 FULL = replace(recipe(MODEL), **SHORT)
 BARE = replace(FULL, con_weight=0.0, q_weight=0.0)
 CHORALES = replace(recipe("seqae-chorales"), **SHORT)
-PLAIN = replace(recipe("seq-autoencoder"), **SHORT)
+PLAIN = replace(recipe("seq-autoencoder"), batch=8, **SHORT)
 SWEEP = (0.25, 0.5, 2.0, 4.0)  # times the continuous loss's weight
 ABLATION = {
     "vanilla": BARE,
