@@ -36,6 +36,7 @@ ROOMS = {  # recipe -> room of its system
     "seq-autoencoder": "seqae",
     "seqae": "seqae",
     "seqae-chorales": "seqae",
+    "unet": "pix2pix",
 }
 
 
