@@ -101,13 +101,11 @@ class Decoder(nn.Module):
         for t in range(self.window):
             state = torch.gru_cell(self.embed(rows), state, *self.gru.all_weights[0])
             what = self.what(state)
-            what[:, END] += torch.where(rows[:, 0] >= NEXT, 0.0, -torch.inf)  # only after a wait
-            what[rows[:, 0] == END, :END] = -torch.inf  # an end is final
-            if t == 0:
-                what[:, NEXT:] = -torch.inf
-            elif t == self.window - 1:
-                what[:, :NEXT] = -torch.inf
-            rows = torch.stack([what.argmax(1), self.length(state).argmax(1) + 1], 1)
+            what[:, END].masked_fill_(rows[:, 0] < NEXT, -torch.inf)  # only after a wait
+            low, high = (NEXT if t == self.window - 1 else 0), (NEXT if t == 0 else END + 1)
+            token = what[:, low:high].argmax(1) + low
+            token = torch.where(rows[:, 0] == END, END, token)  # an end is final
+            rows = torch.stack([token, self.length(state).argmax(1) + 1], 1)
             written.append(rows)
         return torch.stack(written, 1)
 
