@@ -18,7 +18,7 @@ from pathlib import Path
 
 from symphony import load_corpus
 from symphony.experiments import (
-    accuracy_by_position,
+    code_measures,
     compare_walks,
     keep_experiment,
     train_arms,
@@ -68,7 +68,7 @@ ARMS = ABLATION | OTHERS | WEIGHTS | ON_CHORALES | LENGTHS
 
 if __name__ == "__main__":
     processes = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-    found = train_arms(ARMS, SEEDS, RUNS, accuracy_by_position, processes)
+    found = train_arms(ARMS, SEEDS, RUNS, code_measures, processes)
     corpus = load_corpus(FULL.corpus)
     walker = train_once(recipe(MODEL), RUNS.parent / f"{MODEL}-small")
     # Rewards are counted on training tunes, judged by a model of validation tunes, begun in tests.
