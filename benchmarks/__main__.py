@@ -12,6 +12,7 @@ from benchmarks import (
     reading,
     refining,
     sampling,
+    seqae,
     training,
 )
 
@@ -27,6 +28,7 @@ def main() -> None:
         live,
         training,
         gans,
+        seqae,
         evaluating,
         refining,
     )

@@ -155,6 +155,23 @@ def test_a_piece_is_refined(folder, tmp_path, monkeypatch, capsys):
     assert np.allclose(after.onset_quarters * 4, np.round(after.onset_quarters * 4))
 
 
+def test_a_walk_is_led_by_its_flags_and_by_a_tune(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    out, piece = tmp_path / "seqae", tmp_path / "x.mid"
+    run(monkeypatch, "train", "seqae", "--size", "tiny", "--corpus", folder, "--out", out)
+    words = ["compose", out, "--seconds", "8", "--out", piece]
+    led = ["--walk", "reset", "--flips", "2", "--theme", folder / "03.mid"]
+    found = []
+    for more in ([], led, led, [*led, "--whole", "1"]):
+        run(monkeypatch, *words, *more)
+        found.append(piece.read_bytes())
+    assert found[0] != found[1] == found[2] != found[3]
+    assert "--theme" in help_of(monkeypatch, capsys, "compose", out)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *words, "--theme", tmp_path / "nowhere.mid")
+    assert "nowhere.mid" in capsys.readouterr().err
+
+
 def test_corpora_are_listed():
     printed = symphony("corpora")
     for name in ("chorales", "folk", "nottingham", "asap", "maestro"):
