@@ -32,5 +32,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "pitch_class_histogram",
         ],
         "abc": ["AbcCodec"],
+        "melody": ["MelodyCodec"],
     },
 )
