@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "parse_key",
             "pitch_class_histogram",
         ],
-        "abc": ["AbcCodec"],
+        "abc": ["AbcCodec", "bar_lengths", "readable"],
         "melody": ["MelodyCodec"],
     },
 )

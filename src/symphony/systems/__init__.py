@@ -34,6 +34,7 @@ ROOMS = {  # recipe -> room of its system
     "dcrnn": "dcrnn",
     "pix2pix": "pix2pix",
     "seqgan": "seqgan",
+    "abc-wgan": "abc_wgan",
 }
 
 

@@ -1,4 +1,4 @@
-"""SeqGAN's networks: a policy that draws words, and a judge of whole melodies (chapter 7).
+"""SeqGAN's networks: a policy that draws words, and a discriminator of whole melodies (chapter 7).
 
 Yu, Zhang, Wang & Yu, "SeqGAN: sequence generative adversarial nets with policy gradient", 2017.
 """

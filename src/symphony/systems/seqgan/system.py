@@ -40,27 +40,27 @@ EVALUATION, CHECKED = 2**31, 64  # a step no run reaches; melodies read by a che
 
 @dataclass(frozen=True, kw_only=True)
 class SeqGANRecipe(Recipe):
-    """How to train a SeqGAN: so many steps by likelihood, then of the judge, then the game."""
+    """How to train a SeqGAN: so many steps by likelihood, then of the discriminator, then the game."""
 
     room: ClassVar[str] = "seqgan"
 
     codec: MelodyCodec = MelodyCodec()
     network: SeqGANConfig = SeqGANConfig()
     pretrain_steps: int = count(1000)  # of the generator, by likelihood
-    judge_steps: int = count(100)  # of the discriminator alone
+    discriminator_pretrain_steps: int = count(100)  # of the discriminator alone
     lr: float = positive(4e-3)  # Adam's, by likelihood
     policy_lr: float = positive(1e-3)  # by rewards
     discriminator_lr: float = positive(1e-3)
     l2: float = weight(0.01)  # weight decay of the discriminator's last layer
     roll_outs: int = ranged(16, 0)  # of each prefix; 0 rewards every word with the melody's score
     baseline: bool = True  # take off what other melodies of the batch were given
-    judge_turns: int = count(5)  # batches of the discriminator before each step of the game
+    discriminator_steps: int = count(5)  # batches of the discriminator before each step of the game
     clip: float = positive(5.0)  # largest norm of the generator's gradient
-    keep_samples: int = ranged(64, 2)  # melodies drawn at each evaluation
+    kept_samples: int = ranged(64, 2)  # melodies drawn at each evaluation
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        ends = (self.pretrain_steps, self.pretrain_steps + self.judge_steps)
+        ends = (self.pretrain_steps, self.pretrain_steps + self.discriminator_pretrain_steps)
         if any(end % self.evaluate_every for end in ends):
             raise RequestError(
                 f"Phases end at an evaluation: {ends} are no multiples of {self.evaluate_every}."
@@ -75,7 +75,7 @@ class SeqGANControls(SamplingControls):
 
 
 @contextmanager
-def judging(net: nn.Module) -> Iterator[None]:
+def evaluating(net: nn.Module) -> Iterator[None]:
     """Without dropout: a reward shouldn't depend on chance."""
     before = net.training
     net.eval()
@@ -115,9 +115,11 @@ class SeqGAN:
 
     def optimizers(self, nets: Nets) -> Optimizers:
         """Adam for each; the discriminator's last layer with weight decay."""
-        judge = nets["discriminator"]
-        last = list(judge.score.parameters())
-        others = [p for name, p in judge.named_parameters() if not name.startswith("score.")]
+        discriminator = nets["discriminator"]
+        last = list(discriminator.score.parameters())
+        others = [
+            p for name, p in discriminator.named_parameters() if not name.startswith("score.")
+        ]
         groups = [{"params": others}, {"params": last, "weight_decay": self.recipe.l2}]
         return {
             "generator": torch.optim.Adam(nets["generator"].parameters(), self.recipe.lr),
@@ -140,12 +142,12 @@ class SeqGAN:
         descend(loss, opts["generator"], lr=self.recipe.lr, clip=self.recipe.clip)
         return {"train": loss.detach()}
 
-    def judge_step(
+    def discriminator_step(
         self, nets: Nets, opts: Optimizers, data: Data, step: int, rng: torch.Generator
     ) -> Logs:
         """Binary cross-entropy of real melodies and drawn ones."""
         logs: Logs = {}
-        for turn in range(self.recipe.judge_turns):
+        for turn in range(self.recipe.discriminator_steps):
             real = data.share(self.melodies(data.train, step, turn + 1))
             fake, _ = nets["generator"].draw(data.share(self.numbers(rng)))
             scores = nets["discriminator"](torch.cat([real, fake]))  # [2 B]
@@ -163,13 +165,13 @@ class SeqGAN:
         self, nets: Nets, words: Int[Tensor, "B T"], states: Any, uniform: Tensor
     ) -> Float[Tensor, "B T"]:
         """What each word is worth: the discriminator's mean verdict over roll-outs from there."""
-        steps, judge = words.shape[1], nets["discriminator"]
-        with judging(judge), torch.no_grad():
-            whole = torch.sigmoid(judge(words))  # [B]
+        steps, discriminator = words.shape[1], nets["discriminator"]
+        with evaluating(discriminator), torch.no_grad():
+            whole = torch.sigmoid(discriminator(words))  # [B]
             if not self.recipe.roll_outs:
                 return whole[:, None].expand(-1, steps)
             ends = nets["generator"].roll_outs(words, states, uniform)  # [T-1, N, B, T]
-            scores = torch.cat([judge(part) for part in ends.flatten(0, 2).split(1024)])
+            scores = torch.cat([discriminator(part) for part in ends.flatten(0, 2).split(1024)])
             on_way = torch.sigmoid(scores).view(ends.shape[:3]).mean(1)  # [T-1, B]
         return torch.cat([on_way, whole[None]]).T  # [B, T]
 
@@ -191,10 +193,10 @@ class SeqGAN:
             logs = self.likelihood_step(nets, opts, data, step)
             nets["pretrained"].load_state_dict(nets["generator"].state_dict())
             return logs
-        if step < r.pretrain_steps + r.judge_steps:
-            return self.judge_step(nets, opts, data, step, rng)
+        if step < r.pretrain_steps + r.discriminator_pretrain_steps:
+            return self.discriminator_step(nets, opts, data, step, rng)
         logs = self.policy_step(nets, opts, data, rng)
-        return logs | self.judge_step(nets, opts, data, step, rng)
+        return logs | self.discriminator_step(nets, opts, data, step, rng)
 
     def kept(self, nets: Nets) -> Nets:
         """All three: chapters ask the discriminator, and what likelihood had made."""
@@ -219,7 +221,7 @@ class SeqGAN:
         r, generator = self.recipe, nets["generator"]
         held_out = self.melodies(data.arrays["validation"], EVALUATION, 0, 512)
         nats = self.loss(generator, held_out)
-        drawn = self.drawn(generator, r.keep_samples)
+        drawn = self.drawn(generator, r.kept_samples)
         with torch.inference_mode():
             reward = float(torch.sigmoid(nets["discriminator"](drawn)).mean())
         metrics = {"validation": nats, "drawn_reward": reward}
@@ -291,18 +293,34 @@ def distinct(words: Int16[np.ndarray, "B T"], size: int) -> float:
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
         "network": SeqGANConfig(steps=24, hidden_size=128, filters=16, widths=8),
-        **{"steps": 3300, "pretrain_steps": 3000, "judge_steps": 50, "evaluate_every": 50},
-        **{"batch": 32, "roll_outs": 4, "judge_turns": 3},
+        **{
+            "steps": 2250,
+            "pretrain_steps": 2000,
+            "evaluate_every": 25,
+            "discriminator_pretrain_steps": 100,
+        },
+        **{"batch": 32, "roll_outs": 4, "discriminator_steps": 2},
+        **{"policy_lr": 5e-4, "discriminator_lr": 5e-4},
     },
     "tiny": {
         "network": SeqGANConfig(8, 16, 8, 4, 3),
-        **{"steps": 12, "pretrain_steps": 4, "judge_steps": 4, "evaluate_every": 4},
-        **{"batch": 4, "roll_outs": 2, "judge_turns": 2, "subset": 8, "keep_samples": 8},
+        **{
+            "steps": 12,
+            "pretrain_steps": 4,
+            "discriminator_pretrain_steps": 4,
+            "evaluate_every": 4,
+        },
+        **{"batch": 4, "roll_outs": 2, "discriminator_steps": 2, "subset": 8, "kept_samples": 8},
     },
     "full": {
         "network": SeqGANConfig(),
-        **{"steps": 22_000, "pretrain_steps": 20_000, "judge_steps": 500, "evaluate_every": 100},
-        **{"batch": 64, "judge_turns": 15},
+        **{
+            "steps": 22_000,
+            "pretrain_steps": 20_000,
+            "discriminator_pretrain_steps": 500,
+            "evaluate_every": 100,
+        },
+        **{"batch": 64, "discriminator_steps": 15},
     },
 }
 
