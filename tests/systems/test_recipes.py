@@ -15,7 +15,17 @@ from symphony.systems.iwgan.network import WGANConfig
 from symphony.typed import from_json
 
 EVERY = [(name, size) for name in names() for size in ("tiny", "small", "full")]
-ONE_A_ROOM = ("ngram-2", "char-rnn", "conditional-char-rnn", "rnn-gan", "iwgan", "dcrnn", "pix2pix")
+ONE_A_ROOM = (
+    "ngram-2",
+    "char-rnn",
+    "conditional-char-rnn",
+    "rnn-gan",
+    "iwgan",
+    "dcrnn",
+    "pix2pix",
+    "seqgan",
+    "abc-wgan",
+)
 
 
 def ranges(chosen):

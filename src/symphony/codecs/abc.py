@@ -16,10 +16,9 @@ from symphony.song import Song
 CHARACTERS = "\n" + "".join(chr(i) for i in range(32, 127))  # printable ASCII and the line's end
 _HEADER = re.compile(r"^(?:[A-Za-z]:|%)")
 _CHORD_NAME = r"[A-G][b#]?(?:m|min|maj|dim|aug|sus|\+|\d)*(?:/[A-G][b#]?)?"
-_NO_NOTE = re.compile(
-    rf'"(?!{_CHORD_NAME}")[^"]*"|![^!]*!|{{[^{{}}]*}}|\[[A-Za-z]:[^\[\]]*\]|\((?!\d)|[)\\~.\s]'
+_MARKS = re.compile(  # a chord symbol, which stays, or what is no note
+    rf'("{_CHORD_NAME}")|"[^"]*"|![^!]*!|{{[^{{}}]*}}|\[[A-Za-z]:[^\[\]]*\]|\((?!\d)|[)\\~.\sH-Wh-w]'
 )
-_ORNAMENT = re.compile(r'("[^"]*")|[H-Wh-w]')
 _WORD = re.compile(  # of a tune's body: what has a length, and what changes one
     r"""(?P<bar>[:|\[\]]*(?:\||::)[:|\]]*)|\((?P<tuplet>\d)|(?P<broken>>+|<+)
     |(?P<note>\[[^\]|]*\]|[_^=]*[A-Ga-gxz][,']*)(?P<times>\d*)(?P<halves>/*)(?P<over>\d*)""",
@@ -63,7 +62,7 @@ class AbcCodec:
         kept = [line for line in lines[music:] if line and not line.startswith("%")]
         text = "\n".join(kept)
         if self.plain:
-            text = _ORNAMENT.sub(r"\1", _NO_NOTE.sub("", text))
+            text = _MARKS.sub(lambda mark: mark[1] or "", text)
         place = {character: i for i, character in enumerate(CHARACTERS)}
         return np.array([place.get(c, place[" "]) for c in text], np.int16)
 

@@ -71,7 +71,7 @@ class AbcControls:
     """What decides a tune."""
 
     temperature: float | None = control(
-        None, "0 takes the likeliest character, above it is drawn; by the loss if left out", 0
+        None, "1 draws from its probabilities, 0 takes the likeliest; as trained if left out", 0
     )
 
 
@@ -215,11 +215,15 @@ class AbcWGAN:
     def write(
         self, generator: SoftGenerator, noise: Tensor, uniform: Tensor, temperature: float | None
     ) -> np.ndarray:
-        """Lines of noise. By default a GAN takes the likeliest character, likelihood draws."""
+        """Lines of noise, written as the model was trained.
+
+        One that always read its own distributions goes on reading them, and the likeliest
+        characters stand for them. One that read real characters reads the ones it draws.
+        """
         r, device = self.recipe, next(generator.parameters()).device
-        if temperature is None:
-            temperature = 1.0 if r.loss == "likelihood" else 0.0
         soft = r.loss != "likelihood" and not r.teacher_helping
+        if temperature is None:
+            temperature = 0.0 if soft else 1.0
         by = uniform.to(device) if temperature else None
         made = generator.write(noise.to(device), r.network.steps, soft, by, temperature)
         return made.cpu().numpy()

@@ -40,7 +40,7 @@ EVALUATION, CHECKED = 2**31, 64  # a step no run reaches; melodies read by a che
 
 @dataclass(frozen=True, kw_only=True)
 class SeqGANRecipe(Recipe):
-    """How to train a SeqGAN: so many steps by likelihood, then of the discriminator, then the game."""
+    """How to train a SeqGAN: by likelihood, then its discriminator alone, then the game."""
 
     room: ClassVar[str] = "seqgan"
 
@@ -300,7 +300,7 @@ SIZES: dict[str, dict[str, Any]] = {
             "discriminator_pretrain_steps": 100,
         },
         **{"batch": 32, "roll_outs": 4, "discriminator_steps": 2},
-        **{"policy_lr": 5e-4, "discriminator_lr": 5e-4},
+        **{"policy_lr": 1e-3, "discriminator_lr": 5e-4},
     },
     "tiny": {
         "network": SeqGANConfig(8, 16, 8, 4, 3),
