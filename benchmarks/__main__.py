@@ -10,13 +10,24 @@ from benchmarks import (
     originality,
     reading,
     sampling,
+    sequence_gans,
     training,
 )
 
 
 def main() -> None:
     missed = 0
-    modules = importing, reading, encoding, originality, sampling, training, gans, evaluating
+    modules = (
+        importing,
+        reading,
+        encoding,
+        originality,
+        sampling,
+        training,
+        gans,
+        sequence_gans,
+        evaluating,
+    )
     for module in modules:
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target

@@ -50,7 +50,9 @@ def beside(trained: Trained, data: Data) -> dict[str, Any]:
     by_step = [
         {"step": int(step), **both(drawn)} for step, drawn in zip(steps, samples, strict=True)
     ]
-    found: dict[str, Any] = {"bleu_by_step": [row for row, at in zip(by_step, late, strict=True) if at]}
+    found: dict[str, Any] = {
+        "bleu_by_step": [row for row, at in zip(by_step, late, strict=True) if at]
+    }
     if not r.roll_outs:
         return found
     net, size = trained.nets["pretrained"], r.network.steps

@@ -25,7 +25,7 @@ def test_a_plain_body_keeps_notes_bars_and_chord_symbols():
     ("body", "units"),
     [
         ("ABc d2e|", [6]),
-        ("|:f|A3/2B/c d/e/f2|z6|", [1, "11/2", 6]),
+        ("|:f|A3/2B/c d/e/f2|z6|", [1, 6, 6]),
         ("(3ABc d2|(2AB c|", [4, 4]),
         ("A>B c<d|A>>B|", [4, 2]),
         ("[CEG]2 [c2e2]|{g}A//B/4|", [4, "1/2"]),

@@ -136,7 +136,7 @@ def test_each_switch_trains_and_composes(change, runs, tmp_path):
     assert song.abc.startswith("X:1\nT:abc-wgan, seed 1\nM:6/8\nL:1/8\nK:G\n")
 
 
-def test_a_penalised_critic_is_less_steep_than_a_free_one(runs, tmp_path):
+def test_a_penalised_critic_is_nearer_to_a_slope_of_one(runs, tmp_path):
     norms = {}
     for weight in (0.0, 10.0):
         base = replace(runs.recipe("abc-wgan"), gp_weight=weight, lr=0.02, steps=12)
@@ -145,7 +145,7 @@ def test_a_penalised_critic_is_less_steep_than_a_free_one(runs, tmp_path):
         x = torch.rand(4, 8, 96).softmax(2).requires_grad_()
         (gradient,) = torch.autograd.grad(critic(x).sum(), x)
         norms[weight] = gradient.flatten(1).norm(dim=1).mean()
-    assert norms[10.0] < norms[0.0]
+    assert abs(norms[10.0] - 1) < abs(norms[0.0] - 1)
 
 
 def test_real_lines_begin_bars_and_stay_in_their_tune(runs):
