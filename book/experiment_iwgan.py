@@ -1,7 +1,8 @@
-"""Chapter 5's comparison: the same two networks under a Wasserstein loss and under cross-entropy.
+"""Chapter 5's comparisons: a Wasserstein loss or cross-entropy, binary cells or grey ones.
 
-Trains three seeds of each, alike in everything but the loss and the penalty that belongs to it.
-The result lies beside the shipped weights, for the chapter to show.
+Trains three seeds of each, alike in everything but the loss and the penalty that belongs to it, or
+but what the generator's cells may be. The result lies beside the shipped weights, for the chapter
+to show.
 
 Run it with ``python book/experiment_iwgan.py``; a stopped run goes on where it left off.
 """
@@ -21,6 +22,7 @@ WASSERSTEIN = replace(recipe(MODEL), steps=600)
 ARMS = {
     "Wasserstein": WASSERSTEIN,
     "bce": replace(WASSERSTEIN, loss="bce", gp_weight=0.0),
+    "grey": replace(WASSERSTEIN, network=replace(WASSERSTEIN.network, binary=False)),
 }
 
 

@@ -52,3 +52,24 @@ def test_a_figure_has_words_and_is_closed():
     assert 'alt="It rises."' in shown
     assert "A &lt;line&gt;" in shown
     assert plt.get_fignums() == []
+
+
+def test_a_finding_fails_the_shipped_run_and_is_judged_anew_in_a_readers_own():
+    assert "four voices" in notebook.finding("It sings in four voices.", holds=True).data
+    with pytest.raises(AssertionError, match="No longer so: It sings"):
+        notebook.finding("It sings.", holds=False)
+    assert "Not so in this run" in notebook.finding("It sings.", holds=False, shipped=False).data
+
+
+def test_claims_may_name_seeds_and_budget_and_whose_they_are():
+    lines = notebook.claims([("it sings", "4 voices", "3 seeds", "undecided")], "our claim").data
+    assert lines.splitlines()[0] == "| our claim | what we measured | seeds, budget | verdict |"
+    assert "| 3 seeds | undecided |" in lines
+
+
+def test_a_diagram_has_caption_and_label():
+    from symphony.rendering import Node
+
+    shown = notebook.diagram({"a": Node("LSTM", 0.5, 0)}, [], "One < cell.", "One box.").data
+    assert "One &lt; cell." in shown
+    assert 'aria-label="One box."' in shown

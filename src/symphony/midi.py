@@ -28,6 +28,8 @@ SHORTEST_NOTE = 0.001  # seconds: a zero-length note still sounds, so it is give
 LONGEST_QUARTER = 2**24 - 1  # microseconds: a tempo has three bytes
 LONGEST_WAIT = 2**28 - 1  # ticks between two events: four bytes of seven bits
 MOST_TICKS = 2**31 - 2  # in a file: what readers count in
+NO_PEDAL = np.empty((0, 2))
+NO_QUARTERS: Any = (None, None)
 GRID = 48  # divisions of a quarter note: holds triplets, sextuplets and 64ths
 
 
@@ -86,6 +88,8 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         note = {k: np.concatenate([part[k] for part in parts]) for k in note}
     pedals = [track.pedals.numpy() for track in tracks if len(track.pedals)]
 
+    # What follows costs a small file more than its parser does, call by call: hence two rows for
+    # starts and stops, and no arithmetic on pedals or tempo changes that aren't there.
     per_quarter = score.ticks_per_quarter
     ticks, begun, mspq = _tempo_map(score.tempos.numpy(), per_quarter)
 
@@ -95,33 +99,42 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         at = np.searchsorted(ticks, tick, side="right") - 1
         return begun[at] + (tick - ticks[at]) * (mspq / 1e6 / per_quarter)[at]
 
-    start, pitch, velocity = note["time"].astype(np.int64), note["pitch"], note["velocity"]
-    stop = start + np.maximum(note["duration"], 0)
-    order = start * 128 + pitch
+    pitch, velocity = note["pitch"], note["velocity"]
+    span = np.empty((2, count), np.int64)  # ticks at which notes start and stop
+    span[0] = note["time"]
+    np.add(span[0], np.maximum(note["duration"], 0), out=span[1])
+    order = span[0] * 128 + pitch
     if not (order[1:] >= order[:-1]).all():
         sorting = np.argsort(order, kind="stable")
-        start, stop, pitch, velocity = (a[sorting] for a in (start, stop, pitch, velocity))
-    onset, end = seconds(start), seconds(stop)
-    if start[0] < 0 or end.max() > LONGEST_SONG:
+        span, pitch, velocity = span[:, sorting], pitch[sorting], velocity[sorting]
+    times, quarters = seconds(span), NO_QUARTERS
+    if span[0, 0] < 0 or times[1].max() > LONGEST_SONG:
         raise SongError(f"{label} lasts more than a day: its timing must be broken.")
+    times[1] -= times[0]  # from when notes end to how long they last
+    np.maximum(times[1], SHORTEST_NOTE, out=times[1])
     if pitch.min() < 0:  # a signed byte
         raise SongError(f"A pitch lies between 0 and 127; {label} has others.")
-    probe = start[:: max(len(start) // 512, 1)]  # enough to tell a score from a performance
+    probe = span[0, :: max(count // 512, 1)]  # enough to tell a score from a performance
     remainder = probe * GRID % per_quarter
     off_grid = np.minimum(remainder, per_quarter - remainder)  # in ticks, times GRID
-    on_beat = np.count_nonzero(off_grid <= GRID) >= 0.9 * len(probe)
-    down = np.concatenate([p["time"].astype(np.int64) for p in pedals] or [np.empty(0, np.int64)])
-    held = np.concatenate([p["duration"].astype(np.int64) for p in pedals] or [down])
-    pedal = np.array([seconds(down), seconds(down + held)]).T
+    if np.count_nonzero(off_grid <= GRID) >= 0.9 * len(probe):
+        span[1] -= span[0]
+        quarters = tuple(span / per_quarter)
+    pedal = NO_PEDAL
+    if pedals:
+        down = np.concatenate([p["time"].astype(np.int64) for p in pedals])
+        held = np.concatenate([p["duration"].astype(np.int64) for p in pedals])
+        pedal = np.array([seconds(down), seconds(down + held)]).T
+        pedal = np.minimum(pedal, LONGEST_SONG).copy()  # a note may ring as long as a song
     columns = {
-        "onset": onset,
-        "duration": np.maximum(end - onset, SHORTEST_NOTE),
+        "onset": times[0],
+        "duration": times[1],
         "pitch": pitch.astype(np.uint8),
         "velocity": np.maximum(velocity, 1).astype(np.uint8),
-        "onset_quarters": start / per_quarter if on_beat else None,
-        "duration_quarters": (stop - start) / per_quarter if on_beat else None,
+        "onset_quarters": quarters[0],
+        "duration_quarters": quarters[1],
         "tempo": np.array([begun, 60e6 / mspq]).T.copy(),
-        "pedal": np.minimum(pedal, LONGEST_SONG).copy(),  # a note may ring as long as a song
+        "pedal": pedal,
     }
     for column in columns.values():
         if column is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from IPython.display import HTML, Code, Markdown
     from matplotlib.axes import Axes
 
+    from symphony.rendering.diagram import Arrow, Node
     from symphony.training.card import Card
 
 DARK, LIGHT, ACCENT = "#1f3a5f", "#9db4c8", "#c4512d"
@@ -89,21 +90,58 @@ def figure(caption: str, alt: str) -> HTML:
     )
 
 
+def diagram(nodes: Mapping[str, Node], arrows: Sequence[Arrow], caption: str, label: str) -> HTML:
+    """A diagram in the page's colors, legible on a telephone, with a caption and words for it."""
+    from IPython.display import HTML
+
+    from symphony.rendering import diagram as drawn
+
+    return HTML(
+        f'<figure class="symphony-figure">{drawn(nodes, arrows, label)}'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def finding(sentence: str, *, holds: bool, shipped: bool = True) -> Markdown:
+    """One sentence that says what came out, and is held to it.
+
+    Args:
+        sentence: what the run that comes with this book shows.
+        holds: the condition under which it is true, as the run at hand has it.
+        shipped: False under a reader's own parameters, where the sentence is judged, not failed.
+
+    Raises:
+        AssertionError: the shipped run says otherwise, so the prose would be wrong.
+    """
+    from IPython.display import Markdown
+
+    if shipped and not holds:
+        raise AssertionError(f"No longer so: {sentence}")
+    return Markdown(f"**{sentence}**" if holds else f"**Not so in this run:** {sentence}")
+
+
 Verdict = bool | Literal["undecided"] | None
 
 
-def claims(rows: Sequence[tuple[str, str, Verdict]]) -> Markdown:
+def claims(
+    rows: Sequence[tuple[str, str, Verdict] | tuple[str, str, str, Verdict]],
+    head: str = "the original's claim",
+) -> Markdown:
     """The claim table that closes a chapter: the claim, what we measured, whether it holds.
 
-    The verdict is the boolean that the chapter computed; "undecided" where the run was too short
-    or the measure too weak to tell; None where nothing can be compared.
+    A row may name seeds and budget between the measurement and the verdict; then all do. The
+    verdict is the boolean that the chapter computed; "undecided" where the run was too short
+    or the measure too weak to tell; None where nothing can be compared. Our own claims stand
+    in a table of their own: ``head="our claim"``.
     """
     words: dict[Verdict, str] = {True: "holds", False: "does not hold", None: "not comparable"}
     words["undecided"] = "undecided"
     return table(
         [
-            {"the original's claim": claim, "what we measured": found, "verdict": words[verdict]}
-            for claim, found, verdict in rows
+            {head: claim, "what we measured": found}
+            | ({"seeds, budget": str(budget[0])} if budget else {})
+            | {"verdict": words[verdict]}
+            for claim, found, *budget, verdict in rows
         ]
     )
 

@@ -235,3 +235,43 @@ def test_links_inside_the_book_lead_somewhere(name):
 def test_pages_hold_no_path_of_this_machine():
     for name in PAGES:
         assert str(ROOT) not in (PAGE / name).read_text(), name
+
+
+def test_a_term_says_what_it_means_to_the_pointer_and_to_the_keyboard(open_page):
+    page = open_page("notebooks/02_char_rnn.html", 390)
+    term = page.locator(".hint-term").first
+    said = page.locator(".hint-said").first
+    assert not said.is_visible()
+    for reach in (term.focus, term.hover):
+        reach()
+        assert said.is_visible()
+        assert said.evaluate(CONTRAST) >= 4.5
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
+        page.keyboard.press("Escape")
+        assert not said.is_visible()
+        term.blur()
+        page.mouse.move(0, 0)
+    term.hover()
+    said.hover()  # the way to it leads past the line between, and it stays
+    assert said.is_visible()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_terms_are_explained_once_by_their_own_entry(open_page, name):
+    page = open_page(name)
+    hints = page.evaluate("""
+        [...document.querySelectorAll('.hint-term')]
+            .map(a => [new URL(a.href).hash.slice(1), a.getAttribute('aria-describedby')])
+        """)
+    assert len(hints) >= 3
+    assert len({anchor for anchor, _ in hints}) == len(hints)
+    ids = page.evaluate("[...document.querySelectorAll('.hint-said')].map(s => s.id)")
+    assert ids == [described for _, described in hints]
+    glossary = open_page("book/glossary.html")
+    for anchor, _ in hints:
+        assert glossary.locator(f"dt#{anchor}").count() == 1
+
+
+def test_a_chapter_that_is_named_is_a_link(open_page):
+    links = open_page("notebooks/02_char_rnn.html").locator("article a", has_text="chapter 1")
+    assert links.first.get_attribute("href") == "01_music_as_data.html"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from symphony.evaluation import (
+    added_f1,
     chord_counts,
     jaccard_distances,
     note_f1,
@@ -72,6 +73,19 @@ def test_notes_count_by_key_and_beginning():
     assert note_f1(target, target) == 1
     assert note_f1(np.zeros_like(target), np.zeros_like(target)) == 1
     assert note_f1(np.zeros_like(target), target) == 0
+
+
+def test_added_notes_count_without_those_that_were_there():
+    target = np.zeros((1, 8, 128), bool)
+    for key in (60, 62, 64, 65):
+        target[0, 2:4, key] = True
+    facade = target.copy()
+    facade[..., 62:65] = False  # two notes dropped, two kept
+    filled = facade.copy()
+    filled[0, 2, 62], filled[0, 4, 70], filled[0, 5, 71] = True, True, True  # 1 right of 3
+    assert added_f1(filled, facade, target) == pytest.approx(2 / 5)
+    assert added_f1(facade, facade, target) == 0
+    assert added_f1(target, facade, target) == added_f1(target, target, target) == 1
 
 
 def test_a_note_begins_where_its_key_was_silent_before():

@@ -47,6 +47,28 @@ def test_one_plan_is_played_again_and_again():
     assert not torch.allclose(plan[:, 0, 0], plan[:, 1, 0], atol=1e-6)
 
 
+def test_a_cropped_model_plays_its_octaves_alone_and_its_critic_hears_no_others():
+    config, generator = make(lowest=24, octaves=6, binary=True, conditional=False)
+    roll = generator(torch.rand(3, 6)).detach()
+    assert roll.shape == (3, 24, 128)
+    assert (roll[:, :, :24] == -1).all()
+    assert (roll[:, :, 96:] == -1).all()
+    assert set(roll.unique().tolist()) <= {-1.0, 1.0}
+    critic, inside, outside = DCRNNCritic(config), roll.clone(), roll.clone()
+    outside[:, :, [3, 23, 96, 127]], inside[:, :, [24, 95]] = 1.0, 1.0
+    assert torch.equal(critic(roll), critic(outside))
+    assert not torch.equal(critic(roll), critic(inside))
+
+
+def test_a_binary_generator_still_learns_and_a_range_beyond_the_keyboard_is_refused():
+    _, generator = make(binary=True)
+    generator(torch.rand(2, 6), keys(2)).sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in generator.strip.parameters())
+    for change in ({"lowest": 24, "octaves": 9}, {"lowest": -1}, {"octaves": 0}):
+        with pytest.raises(ValueError, match="leave the keyboard"):
+            DCRNNConfig(**change)
+
+
 def test_a_plan_that_is_not_repeated_goes_on():
     _, generator = make(repeat=1)
     seen = []

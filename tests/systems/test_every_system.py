@@ -57,14 +57,15 @@ def test_a_gans_curve_says_how_its_game_goes(name, runs):
     opponent = "critic" if name in ("iwgan", "dcrnn") else "discriminator"
     expected = GAN_LOGS | {"step", f"{opponent}_loss", f"{opponent}_grad_norm"}
     expected |= {"gradient_penalty"} if opponent == "critic" else set()
-    expected |= {"note_f1"} if name == "pix2pix" else set()
+    expected |= {"note_f1", "added_f1"} if name in ("pix2pix", "unet") else set()
     for point in card.curve:
         assert set(point) == expected
     assert set(card.parameters) == {"generator", opponent}
     beside = {"chords", "top_chord", "diversity", "two_sample_1nn", "sounding"}
     metrics = {f"{which}_{each}" for which in ("test", "real") for each in beside}
     metrics |= {f"{opponent}_train", f"{opponent}_test", "checked"}
-    metrics |= {"filled_note_f1", "facade_note_f1"} if name == "pix2pix" else set()
+    filled = {"filled_note_f1", "filled_added_f1", "facade_note_f1"}
+    metrics |= filled if name in ("pix2pix", "unet") else set()
     assert set(card.metrics) == metrics
     steps, samples = load_samples(runs.folder(name))
     assert steps.tolist() == [2, 4, 6]

@@ -125,7 +125,7 @@ def test_with_adversarial_weight_it_does(runs, tmp_path):
 
 
 def test_the_generators_loss_is_its_formula(runs):
-    recipe = replace(runs.recipe("pix2pix"), adversarial_weight=0.5, l1_weight=7.0,
+    recipe = replace(runs.recipe("pix2pix"), adversarial_weight=0.5, l1_weight=7.0, bce_weight=3.0,
                      discriminator_lr=1e-30)  # fmt: skip
     learner, data, made = system(recipe), runs.data("pix2pix"), []
     torch.manual_seed(0)
@@ -135,6 +135,8 @@ def test_the_generators_loss_is_its_formula(runs):
     logs = learner.train_step(nets, learner.optimizers(nets), data, 0)
     scores = nets["discriminator"](made[1], facade)
     expected = 0.5 * functional.softplus(-scores).mean() + 7.0 * (made[1] - real).abs().mean()
+    p = torch.where(real > 0, 1 + made[1], 1 - made[1]) / 2  # of each cell's truth
+    expected -= 3.0 * p.log().mean()
     assert logs["generator_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 

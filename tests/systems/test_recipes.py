@@ -72,7 +72,7 @@ def test_every_number_of_a_recipe_has_a_range():
             "validation_symbols", "order", "generator_lr", "discriminator_lr", "ema_decay",
             "eval_samples", "kept_samples", "critic_steps", "gp_weight", "r1_weight",
             "replay_batches", "label_flip", "label_smoothing", "adversarial_weight",
-            "l1_weight"} <= fields  # fmt: skip
+            "l1_weight", "bce_weight"} <= fields  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -200,11 +200,11 @@ def test_fakes_are_measured_beside_other_rolls_than_those_they_were_made_of(name
     ("metrics", "score"),
     [
         ({"chords": 0, "two_sample_1nn": 0.5}, -np.inf),
-        ({"chords": 0, "two_sample_1nn": 0.5, "note_f1": 1.0}, -np.inf),
+        ({"chords": 0, "two_sample_1nn": 0.5, "added_f1": 1.0}, -np.inf),
         ({"chords": 9, "two_sample_1nn": 0.5}, 0.0),
         ({"chords": 9, "two_sample_1nn": 0.9}, -0.4),
         ({"chords": 9, "two_sample_1nn": 0.1}, -0.4),
-        ({"chords": 9, "two_sample_1nn": 1.0, "note_f1": 0.3}, 0.3),
+        ({"chords": 9, "two_sample_1nn": 1.0, "added_f1": 0.3}, 0.3),
     ],
 )
 def test_the_selection_score_worked_by_hand(metrics, score):

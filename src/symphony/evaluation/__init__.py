@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "originality": ["Originality", "OriginalityReport"],
         "rhythm": ["pulse_clarity"],
         "rolls": [
+            "added_f1",
             "chord_counts",
             "jaccard_distances",
             "note_f1",

@@ -92,6 +92,22 @@ def note_f1(filled: Bool[np.ndarray, "n t 128"], target: Bool[np.ndarray, "n t 1
     return 2 * int((first & second).sum()) / notes if notes else 1.0
 
 
+def added_f1(
+    filled: Bool[np.ndarray, "n t 128"],
+    facade: Bool[np.ndarray, "n t 128"],
+    target: Bool[np.ndarray, "n t 128"],
+) -> float:
+    """F1 of the notes that filling added, against those that the facade lacks.
+
+    A facade left as it is scores 0, or 1 where it lacks nothing. The facade's own notes count on
+    neither side: F1 of the whole roll rewards leaving them alone.
+    """
+    kept = note_onsets(facade)
+    added, missing = note_onsets(filled) & ~kept, note_onsets(target) & ~kept
+    notes = int(added.sum()) + int(missing.sum())
+    return 2 * int((added & missing).sum()) / notes if notes else 1.0
+
+
 def roll_pitch_classes(rolls: Bool[np.ndarray, "n t 128"]) -> Float32[np.ndarray, "n 12"]:
     """The share of each pitch class in what sounds; equal shares where nothing does."""
     keys = np.pad(rolls.sum(1).astype(np.float32), ((0, 0), (0, 4)))  # [n, 132]

@@ -1,4 +1,4 @@
-"""Songs heard and seen: sound, piano rolls, overlap plots, notation, and the page's player.
+"""Songs heard and seen: sound, piano rolls, overlap plots, notation, the page's player, diagrams.
 
 The functions are imported here at once (their heavy libraries only when they run), so that
 ``rendering.player`` and ``rendering.notation`` are always the functions, never the modules.
@@ -11,17 +11,21 @@ from symphony.rendering.audio import (
     synthesize,
     write_audio,
 )
+from symphony.rendering.diagram import Arrow, Node, diagram
 from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
 from symphony.rendering.player import Player, player, players
 from symphony.rendering.plots import clock, describe, note_name, overlap, piano_roll, sample_history
 
 __all__ = [
+    "Arrow",
+    "Node",
     "Notation",
     "Player",
     "check_sound_name",
     "clock",
     "describe",
+    "diagram",
     "mp3_bytes",
     "notation",
     "note_name",

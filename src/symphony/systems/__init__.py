@@ -33,6 +33,7 @@ ROOMS = {  # recipe -> room of its system
     "iwgan": "iwgan",
     "dcrnn": "dcrnn",
     "pix2pix": "pix2pix",
+    "unet": "pix2pix",
     "seqgan": "seqgan",
     "abc-wgan": "abc_wgan",
 }

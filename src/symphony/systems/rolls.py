@@ -224,7 +224,7 @@ class RollSystem:
         return Batch(noise, self.condition(real, step, 0), real.numpy() > 0, other.numpy() > 0)
 
     def more_metrics(self, fakes: np.ndarray, batch: Batch) -> dict[str, float]:
-        """What this system measures beyond roll metrics; ``note_f1`` would select."""
+        """What this system measures beyond roll metrics; ``added_f1`` would select."""
         return {}
 
     def evaluate(self, nets: Nets, data: Data) -> Evaluation:
@@ -285,12 +285,12 @@ class RollSystem:
 def selection_score(metrics: Mapping[str, float]) -> float:
     """How good an evaluation is: of two, the higher one's weights are kept.
 
-    Anything that sounds is better than silence. Then counts the note F1 where there was a target;
-    else how near the two-sample accuracy is to a coin's, .5.
+    Anything that sounds is better than silence. Then counts the F1 of the added notes where there
+    was a target; else how near the two-sample accuracy is to a coin's, .5.
     """
     if metrics["chords"] == 0:
         return -math.inf
-    return metrics.get("note_f1", -abs(metrics["two_sample_1nn"] - 0.5))
+    return metrics.get("added_f1", -abs(metrics["two_sample_1nn"] - 0.5))
 
 
 def load_roll_samples(folder: Path) -> tuple[np.ndarray, Bool[np.ndarray, "k n t 128"]]:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, EventCodec, Plan
+from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, Plan
 from symphony.codecs.conditions import REPORTED as REPORTED_CONDITION
 from symphony.errors import RequestError
 from symphony.song import Song
 from symphony.systems import streams
-from symphony.systems.char_rnn.system import REPORTED, SMALL, sized
+from symphony.systems.char_rnn.system import PERFORMANCES, REPORTED, WIDE, sized
 from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
 from symphony.training.data import Data
@@ -24,7 +24,7 @@ from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, d
 from symphony.typed import check_fields, control
 
 RATE = 20  # times a second that a plan is read
-SHAPE = lstm.ConditionalCharLSTMConfig(SMALL.num_layers, SMALL.hidden_size, SMALL.embedding_dim)
+SHAPE = lstm.ConditionalCharLSTMConfig(WIDE.num_layers, WIDE.hidden_size, WIDE.embedding_dim)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +112,8 @@ class ConditionalCharRNN(streams.StreamSystem):
         return streams.compose_events(network, self.recipe, request, condition)
 
 
-PERFORMANCES: dict[str, Any] = {
-    "corpus": "asap",
-    "codec": EventCodec(velocity_bins=32),  # seven classes leave a pianist two or three
-    **{"steps": 2400, "transpose": streams.ALL_KEYS},
-}
 VARIANTS = {
-    "conditional-char-rnn": PERFORMANCES,
+    "conditional-char-rnn": {**PERFORMANCES, "network": SHAPE, "steps": 11_000},
     "conditional-char-rnn-reported": {
         "network": replace(SHAPE, condition_dropout=0.0),
         **{"condition": REPORTED_CONDITION, **REPORTED},

@@ -14,8 +14,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from symphony.systems.iwgan.network import binarize
+
 PITCHES = 128  # columns of a roll
-OCTAVE, OCTAVES, LOWEST = 12, 10, 4  # a strip is an octave; ten are 120 keys, up from pitch 4
+OCTAVE = 12  # keys of a strip
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,16 @@ class DCRNNConfig:
     critic_channels: int = 32  # of the critic's first layer, then 2, 4 and 4 times as many
     conditional: bool = True  # whether generator and critic read a key histogram
     output_bias_init: float = -1.0  # added to the first output bias: rolls are mostly silence
+    lowest: int = 4  # the lowest key that it plays and hears; all others stay silent
+    octaves: int = 10  # strips from there on
+    binary: bool = False  # the generator's cells are -1 or 1, as real ones are, and never between
 
     def __post_init__(self) -> None:
         counts = (self.noise, self.phrase, self.repeat, self.hidden_a, self.hidden_b)
         if min(*counts, self.strip_channels, self.critic_channels) < 1:
             raise ValueError(f"A DCRNN needs noise, phrases, cells and channels, not {self}.")
+        if self.lowest < 0 or not 1 <= self.octaves <= (PITCHES - self.lowest) // OCTAVE:
+            raise ValueError(f"{self.octaves} octaves from {self.lowest} on leave the keyboard.")
         if self.steps < 8 or self.steps % 8:
             raise ValueError(f"steps is a multiple of 8, not {self.steps}.")
 
@@ -45,9 +52,14 @@ class DCRNNConfig:
         """Rows that one plan and its repeats take: the shortest section of a form."""
         return self.phrase * self.repeat
 
+    @property
+    def pitches(self) -> int:
+        """Keys under all strips."""
+        return OCTAVE * self.octaves
+
 
 class DCRNNGenerator(nn.Module):
-    """RNNa plans, the plan is repeated, RNNb plays it with ten strips an octave wide."""
+    """RNNa plans, the plan is repeated, RNNb plays it with strips an octave wide."""
 
     def __init__(self, config: DCRNNConfig) -> None:
         super().__init__()
@@ -55,7 +67,7 @@ class DCRNNGenerator(nn.Module):
         size = config.noise + (OCTAVE if config.conditional else 0)
         self.rnn_a = nn.LSTM(size, config.hidden_a, batch_first=True)
         self.rnn_b = nn.LSTM(config.hidden_a, config.hidden_b, batch_first=True)
-        self.fc = nn.Linear(config.hidden_b, OCTAVES * config.strip_channels)
+        self.fc = nn.Linear(config.hidden_b, config.octaves * config.strip_channels)
         strip: Any = {"kernel_size": (1, OCTAVE), "stride": (1, OCTAVE)}
         self.strip = nn.ConvTranspose2d(config.strip_channels, 1, **strip)
         bias: Any = self.strip.bias
@@ -91,10 +103,10 @@ class DCRNNGenerator(nn.Module):
         plan, _ = self.rnn_a(first.flatten(1, 2))  # [B, plans * phrase, hidden_a]
         plan = plan.unflatten(1, (whole, 1, phrase)).expand(-1, -1, c.repeat, -1, -1)
         played, _ = self.rnn_b(plan.flatten(1, 3)[:, :steps])  # [B, T, hidden_b]
-        strips = self.fc(played).view(batch, steps, OCTAVES, c.strip_channels)  # [B, T, 10, C]
-        keys = self.strip(strips.permute(0, 3, 1, 2))[:, 0]  # [B, T, 120]
-        sound = torch.tanh(keys)
-        return functional.pad(sound, (LOWEST, PITCHES - sound.shape[2] - LOWEST), value=-1.0)
+        strips = self.fc(played).view(batch, steps, c.octaves, c.strip_channels)  # [B, T, O, C]
+        sound = torch.tanh(self.strip(strips.permute(0, 3, 1, 2))[:, 0])  # [B, T, 12 O]
+        sound = binarize(sound) if c.binary else sound
+        return functional.pad(sound, (c.lowest, PITCHES - c.lowest - c.pitches), value=-1.0)
 
 
 def center_histogram(key_histogram: Float[Tensor, "B 12"]) -> Float[Tensor, "B 12"]:
@@ -102,7 +114,7 @@ def center_histogram(key_histogram: Float[Tensor, "B 12"]) -> Float[Tensor, "B 1
     return OCTAVE * key_histogram - 1
 
 
-def self_similarity(rolls: Float[Tensor, "B T 128"]) -> Float[Tensor, "B T T"]:
+def self_similarity(rolls: Float[Tensor, "B T P"]) -> Float[Tensor, "B T T"]:
     """XX' of each roll, as a share of its keys: how alike every two of its rows are."""
     return rolls @ rolls.transpose(1, 2) / rolls.shape[2]
 
@@ -117,7 +129,7 @@ class ConvEncoder(nn.Module):
             nn.Conv2d(a, b, 5, stride=s, padding=2)
             for a, b, s in ((1, c, 2), (c, 2 * c, 2), (2 * c, 4 * c, 2), (4 * c, 4 * c, 1))
         )
-        self.size = 4 * c * (height // 8) * (width // 8)
+        self.size = 4 * c * -(-height // 8) * -(-width // 8)  # three layers halve, rounding up
 
     def forward(self, picture: Float[Tensor, "B h w"]) -> Float[Tensor, "B size"]:
         """The last maps, flat."""
@@ -132,7 +144,8 @@ class DCRNNCritic(nn.Module):
 
     def __init__(self, config: DCRNNConfig) -> None:
         super().__init__()
-        self.roll = ConvEncoder(config.steps, PITCHES, config.critic_channels)
+        self.keys = slice(config.lowest, config.lowest + config.pitches)
+        self.roll = ConvEncoder(config.steps, config.pitches, config.critic_channels)
         self.form = ConvEncoder(config.steps, config.steps, config.critic_channels)
         self.key = nn.Linear(OCTAVE * OCTAVE, 32) if config.conditional else None
         size = self.roll.size + self.form.size + (32 if config.conditional else 0)
@@ -142,7 +155,8 @@ class DCRNNCritic(nn.Module):
         self, rolls: Float[Tensor, "B T 128"], key_histogram: Float[Tensor, "B 12"] | None = None
     ) -> Float[Tensor, " B"]:
         """How real each roll looks for its key; only differences mean something."""
-        features = [self.roll(rolls), self.form(self_similarity(rolls))]
+        heard = rolls[:, :, self.keys]  # [B, T, P]
+        features = [self.roll(heard), self.form(self_similarity(heard))]
         if self.key is not None and key_histogram is not None:
             keys = functional.pad((rolls.mean(1) + 1) / 2, (0, -PITCHES % OCTAVE))  # [B, 132]
             classes = keys.unflatten(1, (-1, OCTAVE)).sum(1)  # [B, 12], C first

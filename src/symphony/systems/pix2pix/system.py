@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from symphony import codecs
 from symphony.codecs import facade_of, to_bipolar
 from symphony.errors import RequestError, SongError
-from symphony.evaluation.rolls import note_f1
+from symphony.evaluation.rolls import added_f1, note_f1
 from symphony.song import Song
 from symphony.systems import gan, rolls
 from symphony.systems.pix2pix.network import PatchGAN, Pix2PixConfig, UNet
@@ -31,16 +32,19 @@ class Pix2PixRecipe(rolls.RollRecipe):
     room: ClassVar[str] = "pix2pix"
 
     network: Pix2PixConfig = Pix2PixConfig()
-    adversarial_weight: float = weight(1.0)  # 0 leaves L1 alone
+    adversarial_weight: float = weight(1.0)  # 0 leaves the other terms alone
     l1_weight: float = weight(100.0)  # of the distance to the real roll
+    bce_weight: float = weight(0.0)  # of the cross-entropy of its cells, in place of a distance
     drop: tuple[float, float] = share(
         (0.2, 0.6)
     )  # smallest and largest share of notes a facade drops
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.adversarial_weight and not self.l1_weight:
-            raise RequestError("Without adversarial_weight and l1_weight nothing is learned.")
+        if not self.adversarial_weight + self.l1_weight + self.bce_weight:
+            raise RequestError(
+                "Without adversarial_weight, l1_weight and bce_weight nothing is learned."
+            )
         if self.drop[0] > self.drop[1]:
             raise RequestError(f"drop is a smaller and a larger share, not {self.drop}.")
 
@@ -85,6 +89,9 @@ class Pix2Pix(rolls.RollSystem):
         with gan.frozen(discriminator):
             fooled = r.adversarial_weight * gan.bce(discriminator(fake, facade), 1.0)
             fooled = fooled + r.l1_weight * (fake - real).abs().mean()  # |y - G(x, z)|
+            if r.bce_weight:  # each cell's (1 + G(x, z)) / 2 is its probability to sound
+                cells = functional.binary_cross_entropy((1 + fake) / 2, (1 + real) / 2)
+                fooled = fooled + r.bce_weight * cells
             generator_norm = descend(fooled, opts["generator"])
         nets["ema"].update_parameters(generator)
         logs = {"discriminator_loss": loss.detach(), "generator_loss": fooled.detach()}
@@ -92,8 +99,10 @@ class Pix2Pix(rolls.RollSystem):
         return logs | {"discriminator_grad_norm": norm, "generator_grad_norm": generator_norm}
 
     def more_metrics(self, fakes: np.ndarray, batch: rolls.Batch) -> dict[str, float]:
-        """The F1 of the notes of filled rolls against the rolls that were meant."""
-        return {"note_f1": note_f1(fakes, batch.target)}
+        """F1 of the notes of filled rolls against the targets, and of the notes that were added."""
+        facade, target = batch.condition[0].numpy() > 0, batch.target
+        added = added_f1(fakes, facade, target)
+        return {"note_f1": note_f1(fakes, target), "added_f1": added}
 
     def report(self, nets: Nets, data: Data) -> dict[str, float]:
         """As every GAN's; and the F1 of the facades, left as they are."""
@@ -164,9 +173,14 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+# The same generator without an opponent: each cell's probability, by likelihood.
+LIKELIHOOD: dict[str, Any] = {"adversarial_weight": 0.0, "l1_weight": 0.0, "bce_weight": 100.0}
+
+
 def recipe(name: str, size: str) -> Pix2PixRecipe:
-    """A Pix2Pix's recipe by size."""
-    return Pix2PixRecipe(name=name, size=size, **SIZES["small"] | SIZES[size])
+    """A Pix2Pix's recipe by size, or that of a U-Net by cross-entropy."""
+    loss = LIKELIHOOD if name == "unet" else {}
+    return Pix2PixRecipe(name=name, size=size, **SIZES["small"] | SIZES[size] | loss)
 
 
 SYSTEM = Pix2Pix
