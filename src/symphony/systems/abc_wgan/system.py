@@ -322,7 +322,7 @@ def _grams(lines: np.ndarray, size: int) -> np.ndarray:
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
         "network": AbcGANConfig(steps=32, noise=32, hidden_size=128, embedding_dim=32),
-        **{"steps": 600, "batch": 32, "critic_steps": 4, "generator_steps": 4, "lr": 5e-4},
+        **{"steps": 600, "batch": 32, "critic_steps": 5, "generator_steps": 1, "lr": 1e-3},
         **{"evaluate_every": 50},
     },
     "tiny": {
