@@ -119,7 +119,7 @@ def bar_lengths(body: str) -> list[Fraction]:
     bars, bar, factor, left, carry = [], [Fraction(0)], Fraction(1), 0, Fraction(1)
     for word in _WORD.finditer(re.sub(r'"[^"]*"|{[^}]*}', "", body)):
         if word["bar"]:
-            bars += [sum(bar)] if sum(bar) else []
+            bars += [whole] if (whole := sum(bar, Fraction(0))) else []
             bar, left, carry = [Fraction(0)], 0, Fraction(1)
         elif word["tuplet"]:
             left = int(word["tuplet"])

@@ -288,7 +288,7 @@ class AbcWGAN:
         try:
             song = read_abc(text)
         except SongError:  # the grammar is the model's own affair: what can be read is played
-            kept = "\n".join(readable(codec.body(row)) for row in rows)
+            kept = "\n".join(filter(None, (readable(codec.body(row)) for row in rows)))
             try:
                 song = read_abc(codec.head(name) + kept + "\n")
             except SongError:

@@ -120,7 +120,10 @@ class SeqGAN:
         others = [
             p for name, p in discriminator.named_parameters() if not name.startswith("score.")
         ]
-        groups = [{"params": others}, {"params": last, "weight_decay": self.recipe.l2}]
+        groups: list[dict[str, Any]] = [
+            {"params": others},
+            {"params": last, "weight_decay": self.recipe.l2},
+        ]
         return {
             "generator": torch.optim.Adam(nets["generator"].parameters(), self.recipe.lr),
             "discriminator": torch.optim.Adam(groups, self.recipe.discriminator_lr),
