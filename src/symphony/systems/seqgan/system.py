@@ -296,9 +296,9 @@ def distinct(words: Int16[np.ndarray, "B T"], size: int) -> float:
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
         "network": SeqGANConfig(steps=24, hidden_size=128, filters=16, widths=8),
-        **{"steps": 1650, "pretrain_steps": 1500, "discriminator_pretrain_steps": 75},
-        **{"evaluate_every": 25, "batch": 32, "roll_outs": 4, "discriminator_steps": 2},
-        **{"policy_lr": 2e-3, "discriminator_lr": 5e-4},
+        **{"steps": 1200, "pretrain_steps": 1000, "discriminator_pretrain_steps": 100},
+        **{"evaluate_every": 20, "batch": 32, "roll_outs": 4, "discriminator_steps": 1},
+        **{"policy_lr": 1e-3, "discriminator_lr": 5e-4},
     },
     "tiny": {
         "network": SeqGANConfig(8, 16, 8, 4, 3),
