@@ -13,6 +13,7 @@ from benchmarks import (
     refining,
     sampling,
     seqae,
+    sequence_gans,
     training,
 )
 
@@ -28,6 +29,7 @@ def main() -> None:
         live,
         training,
         gans,
+        sequence_gans,
         seqae,
         evaluating,
         refining,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from making import random_song
+from making import random_song, random_tune
 
 from symphony import cli, systems
 from symphony.song import Song
@@ -43,6 +43,22 @@ def folder(tmp_path_factory):
     for i in range(12):
         random_song(i).to_midi(home / f"{i:02d}.mid")
     return home
+
+
+def test_a_model_of_abc_also_writes_its_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "tunes"
+    home.mkdir()
+    (home / "jigs.abc").write_text("\n".join(str(random_tune(i).abc) for i in range(12)))
+    run(monkeypatch, "train", "abc-wgan", "--size", "tiny", "--corpus", home, "--out", "run")
+    run(monkeypatch, "compose", "run", "--seconds", "4", "--abc", "x.abc")
+    assert "x.abc: the same as ABC notation" in capsys.readouterr().out
+    assert Path("x.abc").read_text().startswith("X:1\nT:abc-wgan, seed 0\nM:6/8\nL:1/8\nK:G\n")
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "compose", "ngram-2", "--seconds", "2", "--abc", "y.abc")
+    assert "ngram-2 writes no ABC notation" in capsys.readouterr().err
+    assert not Path("y.abc").exists()
 
 
 def test_a_folder_is_trained_on_composes_and_is_measured(folder, tmp_path, monkeypatch, capsys):

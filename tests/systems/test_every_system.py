@@ -27,7 +27,8 @@ STREAMS = ("char-rnn", "conditional-char-rnn", "ngram-2")
 GANS = ("rnn-gan", "iwgan", "dcrnn", "pix2pix")
 REFINERS = ("duration-net", "velocity-net")
 CODES = ("seqae",)
-ALL = STREAMS + GANS + CODES + REFINERS
+SEQUENCES = ("seqgan", "abc-wgan")  # GANs of symbols
+ALL = STREAMS + GANS + SEQUENCES + CODES + REFINERS
 every_system = pytest.mark.parametrize("name", ALL)
 GAN_LOGS = {
     "generator_loss", "real_score", "fake_score", "discriminator_accuracy", "generator_grad_norm",
@@ -48,7 +49,7 @@ def test_a_run_leaves_weights_a_card_and_samples(name, runs):
     assert card.best_step in expected
     assert np.isfinite([*card.metrics.values(), *(v for p in card.curve for v in p.values())]).all()
     files = {"card.json", "encoded.safetensors", "state.ckpt", "weights.safetensors"}
-    files |= {"samples.npz"} if name in GANS else set()
+    files |= {"samples.npz"} if name not in STREAMS else set()
     assert {p.name for p in folder.iterdir()} == files
 
 
@@ -108,7 +109,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(name, runs, tmp_path):
     assert same_weights(whole, tmp_path)
     one, other = Card.load(whole), Card.load(tmp_path)
     assert replace(one, minutes=0.0) == replace(other, minutes=0.0)
-    if name in GANS:
+    if name not in STREAMS:
         for a, b in zip(load_samples(whole), load_samples(tmp_path), strict=True):
             assert np.array_equal(a, b)
 
@@ -149,7 +150,7 @@ def test_composing_repeats_lasts_and_is_named(name, runs):
     assert first[1].name.startswith(f"{name}, seed 3 (2)") or name == "pix2pix"
 
 
-@pytest.mark.parametrize("name", STREAMS + GANS[:3] + CODES)
+@pytest.mark.parametrize("name", STREAMS + GANS[:3] + SEQUENCES + CODES)
 def test_a_piece_is_the_same_in_any_batch(name, runs):
     trained = load(runs.folder(name))
     alone, two = trained.compose(4.0, seed=3)[0], trained.compose(4.0, seed=3, batch=2)[0]
@@ -204,6 +205,13 @@ REFUSED = {
         ({"drop": float("nan")}, "drop is a finite number"),
         ({"noise_scale": 0.5}, "can't be told noise_scale, only drop"),
         ({"temperature": 0.5}, "can't be told temperature"),
+    ],
+    "seqgan": [*SYMBOLS, ({"pretrained": 1}, "pretrained is '1', not bool")],
+    "abc-wgan": [
+        ({"temperature": -1.0}, "temperature is a finite number from 0"),
+        ({"temperature": float("nan")}, "temperature is a finite number"),
+        ({"top_p": 0.5}, "can't be told top_p, only temperature"),
+        ({"greedy": True}, "can't be told greedy"),
     ],
     "seqae": [
         ({"walk": "straight"}, "walk is 'straight', not 'random' or 'reset'"),

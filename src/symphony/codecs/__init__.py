@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "parse_key",
             "pitch_class_histogram",
         ],
-        "abc": ["AbcCodec"],
+        "abc": ["AbcCodec", "bar_lengths", "readable"],
+        "melody": ["MelodyCodec"],
     },
 )

@@ -37,6 +37,8 @@ ROOMS = {  # recipe -> room of its system
     "seqae": "seqae",
     "seqae-chorales": "seqae",
     "unet": "pix2pix",
+    "seqgan": "seqgan",
+    "abc-wgan": "abc_wgan",
     "duration-net": "duration_net",
     "velocity-net": "velocity_net",
 }
