@@ -46,6 +46,7 @@ SHIPPED_RECIPES = (
     "iwgan",
     "dcrnn",
     "pix2pix",
+    "unet",
     "seq-autoencoder",
     "seqae",
     "seqae-chorales",
@@ -58,7 +59,7 @@ REFINED = {
     "velocity-net": refining.velocity_results,
 }
 # Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
-DRAWN_AS_CHOSEN = ("char-rnn",)
+DRAWN_AS_CHOSEN = ("char-rnn", "conditional-char-rnn")
 
 
 def follows(folder: Path, chosen: Recipe) -> bool:
