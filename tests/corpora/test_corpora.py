@@ -178,6 +178,12 @@ def test_near_duplicates_are_found_in_any_key_and_others_are_not():
     assert groups[4] == groups[1]
     assert groups[5] == groups[0]
     assert len({groups[i] for i in range(4)}) == 4
+    scale = Song.join([tunes[2], Song(np.arange(6) * 0.5, [0.4] * 6, range(60, 66), [80] * 6)])
+    walk = Song.join(
+        [tunes[3].slice(0, 2), Song(np.arange(6) * 0.5, [0.4] * 6, range(70, 76), [80] * 6)]
+    )
+    assert len(set(splits.near_duplicates([scale, walk]))) == 2
+    assert len(set(splits.near_duplicates([scale, walk], gram=2))) == 1
     named = splits.near_duplicates(tunes, ["a", "b", "a", ""])
     assert named[0] == named[2] != named[1] != named[3]
 
