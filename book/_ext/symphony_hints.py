@@ -80,7 +80,7 @@ def add_hints(app: Sphinx, doctree: nodes.document, page: str) -> None:
     for text in list(doctree.findall(nodes.Text)):
         if not text.strip() or _within(text, CLOSED):
             continue
-        bold = isinstance(text.parent, nodes.strong)
+        bold = isinstance(text.parent, nodes.strong) and len(text.split()) <= 5  # not a sentence
         pieces = _linked(app, page, str(text), chapters)
         if terms and not _within(text, (nodes.table,)):  # which clips what opens in it
             pieces = [
