@@ -1,4 +1,4 @@
-"""The commands: train, compose, fill, render, evaluate, originality, corpora, report-table."""
+"""The commands: train, compose, play, fill, refine, render, evaluate, originality, lists."""
 
 import dataclasses
 import inspect
@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 
 from symphony import systems
 from symphony.cli.app import app, check_places, controls_in, flags_of, print_table, refuse_others
 from symphony.errors import RequestError
+from symphony.files import check_writable, written
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Size = Literal["tiny", "small", "full"]
@@ -111,6 +113,7 @@ def compose(
     seed: int = 0,
     out: Path = Path("piece.mid"),
     mp3: Path | None = None,
+    abc: Path | None = None,
     *,
     controls: Any = None,
 ) -> None:
@@ -128,18 +131,121 @@ def compose(
         seed: the same seed gives the same piece on the same machine.
         out: the MIDI file to write.
         mp3: also write the sound here.
+        abc: also write the tune's text here, of a model that writes ABC notation.
         controls: of the model.
     """
     check_places(out, mp3)
+    if abc is not None:
+        check_writable(abc)
     if corpus is not None and model not in systems.NGRAMS:
         raise RequestError(f"{model} knows what it learned from: --corpus is for n-gram models.")
     said = _checked(model, seconds, seed, controls)
     trained = systems.load(model, "chorales" if corpus is None else corpus)
     (song,) = trained.compose(seconds, seed=seed, **said)
+    if abc is not None and song.abc is None:
+        raise RequestError(f"{model} writes no ABC notation: --abc is for models that do.")
     song.to_midi(out)
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
     _sound(song, mp3)
+    if abc is not None:
+        with written(abc) as partial:
+            partial.write_text(str(song.abc))
+        print(f"{abc}: the same as ABC notation")
     print(_verdict(song, trained.recipe.corpus))
+
+
+def play(
+    model: Model,
+    /,
+    source: str = "hand",
+    seconds: float = 30.0,
+    seed: int = 0,
+    out: Path = Path("played.mid"),
+    mp3: Path | None = None,
+    port: str | None = None,
+    record: Path | None = None,
+    again: Path | None = None,
+    trace: Path | None = None,
+    calibration: Path | None = None,
+    look_ahead: float = 0.5,
+    *,
+    controls: Any = None,
+) -> None:
+    """Play with a model: a hand leads, and the model composes a moment ahead of it.
+
+    Without any device, a made-up hand plays, as fast as the model composes. Example:
+    ``symphony play conditional-char-rnn --key "A minor" --mp3 played.mp3``. The conditional
+    Char-RNN plays higher where the hand is higher, and fewer notes where it is further left.
+    A DCRNN's noise has eight numbers that the arm's eight muscles set; a pad's two values walk
+    between four places of it: ``symphony play dcrnn --source muscles``.
+
+    With a device, or into a MIDI port, time is real; Ctrl-C ends it, every key goes up, and what
+    was played is kept. Devices need ``pip install 'deep-symphony[live]'``:
+
+    \b
+      --source camera:/dev/ttyACM0   a JeVois camera that follows a hand
+      --source armband               eight EMG sensors, as a stream of the Lab Streaming Layer
+      --source phone:9000            OSC messages "/pad x y", on this machine only;
+      --source phone:9000@0.0.0.0    from the whole network
+      --source knobs                 modulation wheel and brightness of a MIDI keyboard
+      --source trace.json            a trace kept by --trace
+
+    Muscles differ between people, so an armband is calibrated: wear it, make each gesture for some
+    seconds with ``--trace mine.json``, then play with ``--calibration mine.json``.
+
+    Args:
+        model: a shipped model by name, or the folder of a run.
+        source: who leads: hand, muscles, a trace's file, or a device as above.
+        seconds: how long to play.
+        seed: what is drawn; the same seed, hand and model play the same.
+        out: the MIDI file to write.
+        mp3: also write the sound here.
+        port: also play into this MIDI port, as it comes into being.
+        record: keep the performance here; it is small, for the notes follow from it.
+        again: play a kept performance again, note for note.
+        trace: keep what was sensed here.
+        calibration: a trace of this wearer's muscles.
+        look_ahead: seconds of music to have ready: less answers sooner, more survives a slow
+            machine.
+        controls: of the model.
+    """
+    from symphony.live import (
+        Improviser,
+        MidiPort,
+        Recording,
+        Several,
+        SongFile,
+        Steady,
+        VirtualClock,
+        WallClock,
+    )  # fmt: skip
+    from symphony.live.catalogue import Traced, mapping_of, source_of
+
+    check_places(out, mp3)
+    said = {} if controls is None else vars(controls)
+    trained = systems.load(model)
+    sinks = [SongFile(path) for path in (out, mp3) if path is not None]
+    if again is not None:
+        report = Recording.load(again).play(trained, Several(sinks))
+        print(f"{out}: {report.notes} notes, {report.seconds:.1f} s, as they were played")
+        return
+    led = trained.lead(seed=seed, **said)
+    chosen, is_device = source_of(source, seconds, seed)
+    mapping = mapping_of(chosen, led, calibration, seed)
+    real = is_device or port is not None
+    clock = WallClock() if real else VirtualClock()
+    traced = Traced(chosen)
+    outputs = [*sinks, *([MidiPort(port)] if port is not None else [])]
+    improviser = Improviser(led, Several(outputs), clock, look_ahead=look_ahead)
+    try:
+        improviser.play(Steady(traced), mapping, seconds)
+    finally:
+        if improviser.report.notes:
+            _told(improviser.report, out)
+        if improviser.report.notes and record is not None:
+            Recording.of(trained, model, seed, said, improviser.report).save(record)
+        if traced.rows and trace is not None:
+            traced.kept().save(trace)
 
 
 @app.command
@@ -176,6 +282,47 @@ def fill(
     filled.to_midi(out)
     print(f"{out}: {len(filled)} notes, {len(filled) - len(facade)} of them new")
     _sound(filled, mp3)
+
+
+@app.command
+def refine(
+    song: tyro.conf.Positional[Path],
+    /,
+    durations: bool = False,
+    velocities: bool = False,
+    out: Path = Path("refined.mid"),
+    mp3: Path | None = None,
+) -> None:
+    """Refine a piece of yours: give it clean durations, then velocities as a pianist plays.
+
+    No note is lost and no pitch changes. Example: ``symphony refine sketch.mid --durations
+    --velocities --out x.mid``.
+
+    Args:
+        song: a MIDI or ABC file.
+        durations: let every note and rest last whole sixteenths; music on a grid stays as it is.
+        velocities: let the melody sound above the rest; what has dynamics already keeps them.
+        out: the MIDI file to write.
+        mp3: also write the sound here.
+    """
+    from symphony.corpora import read_song
+
+    check_places(out, mp3)
+    chosen = {"duration-net": durations, "velocity-net": velocities}
+    if not any(chosen.values()):
+        raise RequestError("Say what to refine: --durations, --velocities, or both.")
+    piece = refined = read_song(song)
+    if out.exists() and out.samefile(song):
+        raise RequestError(f"{out} is the piece itself: give --out another name.")
+    for model, wanted in chosen.items():
+        refined = systems.load(model).refine(refined) if wanted else refined
+    refined.to_midi(out)
+    low, high = refined.velocity.min(), refined.velocity.max()
+    print(
+        f"{out}: {len(refined)} notes, {refined.seconds:.1f} s (before {piece.seconds:.1f} s), "
+        f"velocities {low} to {high}"
+    )
+    _sound(refined, mp3)
 
 
 @app.command
@@ -282,15 +429,32 @@ def originality(
     print(report.verdict)
 
 
+def _told(report: Any, out: Path) -> None:
+    """How a performance went, in a few lines."""
+    waits = report.control_to_sound()
+    print(f"{out}: {report.notes} notes, {report.seconds:.1f} s; {report.late_share:.1%} late")
+    if len(waits):
+        middle, most = np.percentile(waits, [50, 95])
+        print(
+            f"The hand moved on {len(report.controls)} times, heard after {middle * 1000:.0f} ms "
+            f"(median) and {most * 1000:.0f} ms (95 %)."
+        )
+    for kind, count in report.faults.items():
+        print(f"The source: {kind}, {count} times.")
+    for notice in report.notices:
+        print(notice)
+
+
 def add_controls(words: list[str]) -> None:
     """Register the commands whose flags depend on the model that ``words`` name.
 
     Raises:
         SymphonyError: a model that isn't there, or a flag that it hasn't.
     """
-    for command in (compose, evaluate):
+    for command in (compose, play, evaluate):
         controls = words[:1] == [command.__name__] and controls_in(words[1:])
-        flags = flags_of(controls) if controls else None
+        others = getattr(controls, "by_hand", ()) if command is play else ()
+        flags = flags_of(controls, others) if controls else None
         if flags is not None:
             own = inspect.signature(command).parameters
             known = {name.removeprefix("as_").replace("_", "-") for name in own}

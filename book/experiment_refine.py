@@ -1,0 +1,76 @@
+"""Chapter 11's comparisons: Duration Nets and Velocity Nets, and what can be done without one.
+
+Trains three seeds of each model: Duration Nets that hear the report's distortion alone, that read
+onwards only, and that answer with a number; Velocity Nets that read onwards only, and that are
+trained on silence too. The results lie beside the shipped weights, for the chapter to show.
+
+Run it with ``python book/experiment_refine.py``; a stopped run goes on where it left off. The
+Velocity Nets need the corpus asap; where it is not here they are left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from symphony import load_corpus
+from symphony.corpora import is_present
+from symphony.experiments import keep_experiment, refining, train_arms
+from symphony.systems import recipe
+from symphony.training import Data, Trained
+
+RUNS = Path(__file__).resolve().parents[1] / "runs" / "experiment-refine"
+SEEDS = (0, 1, 2)
+STEPS = 400
+DURATION, VELOCITY = (
+    replace(recipe(f"{name}-net"), steps=STEPS) for name in ("duration", "velocity")
+)
+DURATION_ARMS = {
+    "both noises": DURATION,
+    "the report's noise": replace(DURATION, jitter=0.0, drift=0.0),
+    "onwards only": replace(DURATION, network=replace(DURATION.network, bidirectional=False)),
+    "squared error": replace(DURATION, network=replace(DURATION.network, classes=False)),
+}
+VELOCITY_ARMS = {
+    "both ways": VELOCITY,
+    "onwards only": replace(VELOCITY, network=replace(VELOCITY.network, bidirectional=False)),
+    "silence counted": replace(VELOCITY, network=replace(VELOCITY.network, masked=False)),
+}
+
+
+def durations() -> None:
+    """Train, measure and keep the Duration Nets, and the ways without one."""
+    corpus = load_corpus(DURATION.corpus)
+
+    def measure(trained: Trained, data: Data) -> dict[str, Any]:
+        return refining.duration_results(trained, corpus)
+
+    found = train_arms(DURATION_ARMS, SEEDS, RUNS / "durations", measure)
+    found["baselines"] = refining.duration_baselines(corpus)
+    keep_experiment("duration-net", found)
+
+
+def velocities() -> None:
+    """Train, measure and keep the Velocity Nets, and the ways without one."""
+    if not is_present(VELOCITY.corpus):
+        print(f"The corpus {VELOCITY.corpus} is not here: Velocity Nets are left alone.")
+        return
+    corpus = load_corpus(VELOCITY.corpus)
+
+    def measure(trained: Trained, data: Data) -> dict[str, Any]:
+        system: Any = trained.system
+
+        def way(song: Any) -> Any:
+            return system.velocities(trained, song)
+
+        return {"scores": refining.velocity_scores(way, corpus.test)}
+
+    found = train_arms(VELOCITY_ARMS, SEEDS, RUNS / "velocities", measure)
+    found["baselines"] = refining.velocity_table(corpus.train, corpus.test)
+    keep_experiment("velocity-net", found)
+
+
+if __name__ == "__main__":
+    durations()
+    velocities()
