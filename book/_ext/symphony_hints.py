@@ -18,7 +18,8 @@ from symphony_page import _mathml
 
 GLOSSARY = "book/glossary"
 CLOSED = (
-    nodes.title, nodes.literal, nodes.literal_block, nodes.reference, nodes.math, nodes.raw,
+    nodes.title, nodes.literal, nodes.literal_block, nodes.reference, nodes.math,
+    nodes.math_block, nodes.raw,
     nodes.term, nodes.caption, nodes.citation,
 )  # fmt: skip
 # Terms that are everyday words, too: only bold ones are taken for the term.
