@@ -206,6 +206,13 @@ def test_formulas_are_drawn_without_a_script(open_page):
     assert page.evaluate("typeof MathJax") == "undefined"
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_no_formula_holds_what_could_not_be_set(name):
+    formulas = re.findall(r"<math.*?</math>", (PAGE / name).read_text("utf-8"), re.DOTALL)
+    spoilt = [formula for formula in formulas if re.search(r"&#x0005C;\w|\\\w|hint", formula)]
+    assert spoilt == []
+
+
 def test_the_search_finds_a_word_without_a_server(open_page):
     page = open_page("search.html?q=velocity")
     page.wait_for_selector("#search-results li a")
