@@ -226,6 +226,21 @@ def test_branch_and_swap_in_the_browser(bare):
     assert found["underruns"] == 1
 
 
+SLOW = """() => {
+  const model = new play.Model(symphonyModel);
+  let now = 0;
+  const improviser = new play.Improviser(model, () => () => {}, { seed: 3 });
+  for (let i = 0; i < 400; i++) improviser.work(now, () => (now += 0.06), 1); // 60 ms a look
+  return [improviser.report.underruns, improviser.lookAhead];
+}"""
+
+
+def test_a_slow_machine_keeps_more_ready(bare):
+    underruns, ahead = bare.evaluate(SLOW)
+    assert underruns >= 3
+    assert 0.5 < ahead <= 4
+
+
 @pytest.fixture(params=[1280, 390])
 def playing(browser, folder, request):
     page = browser.new_page(viewport={"width": request.param, "height": 800})
