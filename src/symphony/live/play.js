@@ -611,11 +611,46 @@ export function mount(root, { keys, load }) {
     event.preventDefault();
     set({ [way[0]]: Math.min(1, Math.max(0, state[way[0]] + 0.05 * way[1])) });
   });
+  // A MIDI keyboard's modulation wheel and brightness, as `symphony play --source knobs` reads them.
+  async function listen() {
+    try {
+      const access = await navigator.requestMIDIAccess(), inputs = [...access.inputs.values()];
+      for (const input of inputs) {
+        input.onmidimessage = ({ data: [kind, control, value] }) => {
+          const axis = { 1: "density", 74: "pitch" }[control];
+          if ((kind & 0xf0) === 0xb0 && axis && value < 128) set({ [axis]: value / 127 });
+        };
+      }
+      status.textContent = inputs.length ? "Turn the wheel for density, and brightness (control 74) for height." : "There is no MIDI keyboard here.";
+    } catch {
+      status.textContent = "This browser doesn't let the page hear MIDI keyboards.";
+    }
+  }
+
+  // A phone, tilted: left and right for density, to and fro for height.
+  const tilted = ({ beta, gamma }) => {
+    if (!Number.isFinite(beta) || !Number.isFinite(gamma)) return;
+    const bound = (v) => Math.min(1, Math.max(0, v));
+    set({ density: bound((gamma + 40) / 80), pitch: bound(beta / 80) });
+  };
+  async function toggleTilt() {
+    const on = tilt.getAttribute("aria-pressed") !== "true";
+    if (on && (await DeviceOrientationEvent.requestPermission?.().catch(() => "denied")) === "denied") return;
+    tilt.setAttribute("aria-pressed", on);
+    if (on) addEventListener("deviceorientation", tilted);
+    else removeEventListener("deviceorientation", tilted);
+  }
+  const tilt = element("button", { type: "button", "aria-pressed": "false", onclick: toggleTilt }, "Tilt to lead");
+  const devices = [];
+  if (navigator.requestMIDIAccess) devices.push(element("button", { type: "button", onclick: listen }, "MIDI keyboard"));
+  if (globalThis.DeviceOrientationEvent && matchMedia("(pointer: coarse)").matches) devices.push(tilt);
+
   document.addEventListener("visibilitychange", () => { if (document.hidden && timer) stop(); });
 
   root.append(
     element("div", { class: "play-row" }, start, record, save, reset), status, pad, drawing, meter,
     element("div", { class: "play-row", role: "group", "aria-label": "Places of the hand" }, ...presets),
+    ...(devices.length ? [element("div", { class: "play-row", role: "group", "aria-label": "Devices" }, ...devices)] : []),
     element("div", { class: "play-fields" }, element("label", {}, "Key", choice), ...fields),
   );
   root.set = set;
