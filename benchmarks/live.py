@@ -75,6 +75,6 @@ def _browser() -> list[Row]:
         page.wait_for_function("globalThis.play")
         step, weights = page.evaluate(STEPS)
         opened.close()
-    # The limit is 1.5 ms for two layers of 256 cells; a larger memory may take longer in proportion.
+    # 1.5 ms for two layers of 256 cells; a larger memory may take longer in proportion.
     limit = 1.5 * max(1.0, weights / (2 * 256 * 1024))
     return [("a network's step in the browser: milliseconds", float(step), "<=", limit)]

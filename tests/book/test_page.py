@@ -198,6 +198,19 @@ def test_a_chapter_opens_on_colab(open_page, name):
     assert len(set(links)) == 1  # the badge and the launch button agree
 
 
+@pytest.mark.skipif("book/play.html" not in PAGES, reason="the page to play on is not built")
+def test_the_page_to_play_on_plays_and_is_small(open_page):
+    page = open_page("book/play.html", 390)
+    page.get_by_role("button", name="Start").click()
+    playing = "document.querySelector('.symphony-play').playing"
+    page.wait_for_function(f"{playing}?.improviser.report.notes > 3", timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    assert page.errors == []
+    loaded = {url.partition("#")[0].partition("?")[0] for url in page.asked if "file:" in url}
+    sizes = [Path(url.removeprefix("file://")).stat().st_size for url in loaded]
+    assert sum(sizes) < 6_000_000  # before the first sound
+
+
 def test_formulas_are_drawn_without_a_script(open_page):
     page = open_page("book/glossary.html")
     formula = page.locator("math").first

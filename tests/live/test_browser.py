@@ -226,6 +226,21 @@ def test_branch_and_swap_in_the_browser(bare):
     assert found["underruns"] == 1
 
 
+SLOW = """() => {
+  const model = new play.Model(symphonyModel);
+  let now = 0;
+  const improviser = new play.Improviser(model, () => () => {}, { seed: 3 });
+  for (let i = 0; i < 400; i++) improviser.work(now, () => (now += 0.06), 1); // 60 ms a look
+  return [improviser.report.underruns, improviser.lookAhead];
+}"""
+
+
+def test_a_slow_machine_keeps_more_ready(bare):
+    underruns, ahead = bare.evaluate(SLOW)
+    assert underruns >= 3
+    assert 0.5 < ahead <= 4
+
+
 @pytest.fixture(params=[1280, 390])
 def playing(browser, folder, request):
     page = browser.new_page(viewport={"width": request.param, "height": 800})
@@ -271,6 +286,39 @@ def test_a_page_plays_records_and_stops(playing):
     page.wait_for_function(f"{root}.playing.piano.notes.size === 0", timeout=10_000)
     assert page.locator(".symphony-play .on").count() == 0
     page.wait_for_function("location.hash.includes('density=0.85')")
+
+
+DEVICES = """
+  const input = {};
+  globalThis.theInput = input;
+  navigator.requestMIDIAccess = async () => ({ inputs: new Map([["a", input]]) });
+  globalThis.matchMedia = () => ({ matches: true, addEventListener() {} });
+"""
+
+
+TILT = """([beta, gamma]) => {
+  dispatchEvent(new DeviceOrientationEvent("deviceorientation", { beta, gamma }));
+}"""
+
+
+def test_a_midi_keyboard_and_a_tilted_phone_lead(browser, folder):
+    page = browser.new_page()
+    page.add_init_script(DEVICES)
+    page.goto((folder / "play.html").as_uri())
+    height, density = page.get_by_label("Pitch height"), page.get_by_label("Density")
+    page.get_by_role("button", name="MIDI keyboard").click()
+    page.wait_for_function("Boolean(theInput.onmidimessage)")
+    for data in ([0xB0, 1, 127], [0xB3, 74, 0], [0x90, 1, 5], [0xB0, 7, 9], [0xB0, 1]):
+        page.evaluate("data => theInput.onmidimessage({ data })", data)
+    assert (density.input_value(), height.input_value()) == ("1", "0")
+    page.get_by_role("button", name="Tilt to lead").click()
+    for beta, gamma in ((80, -40), (None, None)):
+        page.evaluate(TILT, [beta, gamma])
+    assert (density.input_value(), height.input_value()) == ("0", "1")
+    page.get_by_role("button", name="Tilt to lead").click()
+    page.evaluate(TILT, [40, 0])
+    assert height.input_value() == "1"
+    page.close()
 
 
 def test_every_control_has_a_name(playing):

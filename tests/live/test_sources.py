@@ -145,7 +145,7 @@ def test_a_lost_device_is_looked_for_after_ever_longer_waits():
 def test_a_device_that_is_not_there_at_first_is_an_error_at_once():
     fake = Fake()
     fake.there = False
-    with pytest.raises(OSError, match="not plugged in"):
+    with pytest.raises(RequestError, match="can't be opened: not plugged in"):
         Steady(fake).open()
 
 

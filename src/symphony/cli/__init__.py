@@ -38,7 +38,7 @@ def main() -> None:
         if error.filename is not None:
             raise
         _silence()
-        _end(2, f"the output can't be written: {error.strerror}.")
+        _end(2, f"the output can't be written: {error.strerror or error}.")
 
 
 def _run() -> None:

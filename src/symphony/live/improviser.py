@@ -301,8 +301,8 @@ class Improviser:
             self._underruns.clear()
             self.report.look_ahead = min(1.5 * ahead, MOST_AHEAD)
             self.report.notices.append(
-                f"The model can't keep up: looking {self.report.look_ahead:.2f} s ahead from now "
-                "on, so the hand is answered later."
+                f"The model can't keep up: {self.report.look_ahead:.2f} s of music are kept ready "
+                "from now on."
             )
 
     def _try_swap(self, now: float) -> None:

@@ -2,7 +2,7 @@
 // the page's pad. No server, no library. The Python beside this file does the same in the notebook.
 
 const NOTE_OFF = 128, SHIFT = 256, VELOCITY = 356, STEP = 0.01;
-const LONGEST_NOTE = 8, LATE = 0.01, CUT = 0.03;
+const LONGEST_NOTE = 8, LATE = 0.01, CUT = 0.03, MOST_AHEAD = 4;
 
 // ---- The network -------------------------------------------------------------------------------
 
@@ -161,6 +161,7 @@ export class Improviser {
     this.temperature = 1;
     this.line = { end: 0, state: { drawn: 0, token: model.bos, network: model.initial(), down: new Set(), velocity: model.header.velocity }, steps: [] };
     this.branch = null;
+    this.breaks = []; // when the last underruns were
     this.control = 0;
     this.under = model.condition({ density: 0.5, pitch: 0.5 });
     this.report = { steps: 0, discarded: 0, underruns: 0, notes: 0, answers: [], slowest: 0, spent: 0 };
@@ -216,12 +217,21 @@ export class Improviser {
       } else if (this.line.end < now + this.lookAhead) {
         if (this.line.end < now - LATE) { // an underrun moves the clock: what is late is not hurried
           this.line.end = now + this.lead;
-          if (this.line.state.drawn) this.report.underruns++;
+          if (this.line.state.drawn) this.underrun(now);
         }
         const step = this.grow(this.line, this.under, this.control);
         step.cancel = this.score(step);
       } else return;
     }
+  }
+
+  // Three breaks in ten seconds: this machine is slow, so more music is kept ready from now on.
+  underrun(now) {
+    this.report.underruns++;
+    this.breaks = [...this.breaks.slice(-2), now];
+    if (this.breaks.length < 3 || now - this.breaks[0] > 10 || this.lookAhead >= MOST_AHEAD) return;
+    this.breaks = [];
+    this.lookAhead = Math.min(1.5 * this.lookAhead, MOST_AHEAD);
   }
 
   newest() {
@@ -551,10 +561,9 @@ export function mount(root, { keys, load }) {
       if (recording) events.push([step.due, pitch, velocity]);
     }
     const { answers, underruns } = improviser.report;
-    if (answers.length) {
-      const last = answers[answers.length - 1];
-      meter.textContent = `The last move of the hand was heard after ${Math.round(1000 * last)} ms` + (underruns ? `; ${underruns} breaks so far.` : ".");
-    }
+    const words = answers.length ? [`Your last move was heard after ${Math.round(1000 * answers[answers.length - 1])} ms.`] : [];
+    if (underruns) words.push(`${underruns} breaks so far, since this machine is busy: ${improviser.lookAhead.toFixed(1)} s of music are kept ready.`);
+    if (meter.textContent !== words.join(" ")) meter.textContent = words.join(" ");
   }
 
   function stop() {
@@ -602,11 +611,46 @@ export function mount(root, { keys, load }) {
     event.preventDefault();
     set({ [way[0]]: Math.min(1, Math.max(0, state[way[0]] + 0.05 * way[1])) });
   });
+  // A MIDI keyboard's modulation wheel and brightness, as `symphony play --source knobs` reads them.
+  async function listen() {
+    try {
+      const access = await navigator.requestMIDIAccess(), inputs = [...access.inputs.values()];
+      for (const input of inputs) {
+        input.onmidimessage = ({ data: [kind, control, value] }) => {
+          const axis = { 1: "density", 74: "pitch" }[control];
+          if ((kind & 0xf0) === 0xb0 && axis && value < 128) set({ [axis]: value / 127 });
+        };
+      }
+      status.textContent = inputs.length ? "Turn the wheel for density, and brightness (control 74) for height." : "There is no MIDI keyboard here.";
+    } catch {
+      status.textContent = "This browser doesn't let the page hear MIDI keyboards.";
+    }
+  }
+
+  // A phone, tilted: left and right for density, to and fro for height.
+  const tilted = ({ beta, gamma }) => {
+    if (!Number.isFinite(beta) || !Number.isFinite(gamma)) return;
+    const bound = (v) => Math.min(1, Math.max(0, v));
+    set({ density: bound((gamma + 40) / 80), pitch: bound(beta / 80) });
+  };
+  async function toggleTilt() {
+    const on = tilt.getAttribute("aria-pressed") !== "true";
+    if (on && (await DeviceOrientationEvent.requestPermission?.().catch(() => "denied")) === "denied") return;
+    tilt.setAttribute("aria-pressed", on);
+    if (on) addEventListener("deviceorientation", tilted);
+    else removeEventListener("deviceorientation", tilted);
+  }
+  const tilt = element("button", { type: "button", "aria-pressed": "false", onclick: toggleTilt }, "Tilt to lead");
+  const devices = [];
+  if (navigator.requestMIDIAccess) devices.push(element("button", { type: "button", onclick: listen }, "MIDI keyboard"));
+  if (globalThis.DeviceOrientationEvent && matchMedia("(pointer: coarse)").matches) devices.push(tilt);
+
   document.addEventListener("visibilitychange", () => { if (document.hidden && timer) stop(); });
 
   root.append(
     element("div", { class: "play-row" }, start, record, save, reset), status, pad, drawing, meter,
     element("div", { class: "play-row", role: "group", "aria-label": "Places of the hand" }, ...presets),
+    ...(devices.length ? [element("div", { class: "play-row", role: "group", "aria-label": "Devices" }, ...devices)] : []),
     element("div", { class: "play-fields" }, element("label", {}, "Key", choice), ...fields),
   );
   root.set = set;

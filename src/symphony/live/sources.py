@@ -18,7 +18,7 @@ from typing import Protocol, Self
 import numpy as np
 from jaxtyping import Float64
 
-from symphony.errors import FileError, RequestError
+from symphony.errors import FileError, RequestError, SymphonyError
 from symphony.files import sentence, written
 
 STALE, EASE = 0.5, 2.0  # seconds without news until a hand is let go, and until it is neutral
@@ -197,8 +197,17 @@ class Steady:
         self.close()
 
     def open(self) -> None:
-        """Open the source; a device that isn't there is an error now, and none later."""
-        self.source.open()
+        """Open the source.
+
+        Raises:
+            RequestError: a device that isn't there; once it was, its loss is none.
+        """
+        try:
+            self.source.open()
+        except SymphonyError:
+            raise
+        except BREAKS as error:
+            raise RequestError(f"The source can't be opened: {error}.") from None
         self._open = True
 
     def close(self) -> None:
