@@ -7,10 +7,12 @@ from benchmarks import (
     evaluating,
     gans,
     importing,
+    live,
     originality,
     reading,
     refining,
     sampling,
+    seqae,
     training,
 )
 
@@ -23,8 +25,10 @@ def main() -> None:
         encoding,
         originality,
         sampling,
+        live,
         training,
         gans,
+        seqae,
         evaluating,
         refining,
     )

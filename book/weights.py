@@ -46,6 +46,9 @@ SHIPPED_RECIPES = (
     "iwgan",
     "dcrnn",
     "pix2pix",
+    "seq-autoencoder",
+    "seqae",
+    "seqae-chorales",
     "duration-net",
     "velocity-net",
 )

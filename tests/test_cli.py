@@ -133,6 +133,19 @@ def test_gans_are_trained_follow_a_form_and_fill_holes(folder, tmp_path, monkeyp
     assert len(Song.from_midi(piece)) > 40
 
 
+def test_a_hand_plays_is_kept_and_plays_again(tmp_path, monkeypatch, capsys):
+    piece, again = tmp_path / "x.mid", tmp_path / "y.mid"
+    kept, trace = tmp_path / "kept.json", tmp_path / "trace.json"
+    words = ["play", "conditional-char-rnn", "--seconds", "6", "--key", "A minor"]
+    run(monkeypatch, *words, "--out", piece, "--record", kept, "--trace", trace)
+    assert "heard after" in capsys.readouterr().out
+    run(monkeypatch, "play", "conditional-char-rnn", "--again", kept, "--out", again)
+    assert "as they were played" in capsys.readouterr().out
+    assert again.read_bytes() == piece.read_bytes()
+    run(monkeypatch, *words, "--source", trace, "--out", again)
+    assert len(Song.from_midi(again)) > 5
+
+
 def test_a_piece_is_refined(folder, tmp_path, monkeypatch, capsys):
     piece, out = folder / "03.mid", tmp_path / "x.mid"
     run(monkeypatch, "refine", piece, "--durations", "--velocities", "--out", out)
@@ -140,6 +153,23 @@ def test_a_piece_is_refined(folder, tmp_path, monkeypatch, capsys):
     before, after = Song.from_midi(piece), Song.from_midi(out)
     assert sorted(before.pitch) == sorted(after.pitch)
     assert np.allclose(after.onset_quarters * 4, np.round(after.onset_quarters * 4))
+
+
+def test_a_walk_is_led_by_its_flags_and_by_a_tune(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    out, piece = tmp_path / "seqae", tmp_path / "x.mid"
+    run(monkeypatch, "train", "seqae", "--size", "tiny", "--corpus", folder, "--out", out)
+    words = ["compose", out, "--seconds", "8", "--out", piece]
+    led = ["--walk", "reset", "--flips", "2", "--theme", folder / "03.mid"]
+    found = []
+    for more in ([], led, led, [*led, "--whole", "1"]):
+        run(monkeypatch, *words, *more)
+        found.append(piece.read_bytes())
+    assert found[0] != found[1] == found[2] != found[3]
+    assert "--theme" in help_of(monkeypatch, capsys, "compose", out)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *words, "--theme", tmp_path / "nowhere.mid")
+    assert "nowhere.mid" in capsys.readouterr().err
 
 
 def test_corpora_are_listed():
@@ -196,6 +226,16 @@ SHORT = ("--seconds", "2")
         (("compose", "dcrnn", "--form", " ".join("AB" * 300), *SHORT), "longer than an hour"),
         (("train", "char-rnn", "--size", "tiny", "--corpus", ""), "no corpus or folder ''"),
         (("evaluate", "ngram-2", "--corpus", ""), "no corpus or folder ''"),
+        (("play", "pix2pix"), "can't be led"),
+        (("play", "conditional-char-rnn", "--pitch", "3"), "can't be told --pitch"),
+        (("play", "conditional-char-rnn", "--source", "wand"), "There is no source 'wand'"),
+        (("play", "conditional-char-rnn", "--source", "none.json"), "none.json"),
+        (("play", "conditional-char-rnn", "--source", "phone:x"), "from 0 to 65535"),
+        (("play", "conditional-char-rnn", "--source", "muscles"), "8 values can't lead 2"),
+        (("play", "conditional-char-rnn", "--again", "SONG"), "can't be played again"),
+        (("play", "conditional-char-rnn", "--look-ahead", "9"), "Look ahead"),
+        (("play", "conditional-char-rnn", "--seconds", "-1"), "lasts more than 0 s"),
+        (("play", "conditional-char-rnn", "--out", "x.txt"), "MIDI goes to a file"),
         (("fill", "SONG", "--out", "SONG"), "is the piece itself"),
         (("fill", "SONG", "--out", "SONG/x.mid"), "it is to lie in a file"),
         (("fill", "none.mid"), "none.mid"),

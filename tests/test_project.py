@@ -37,7 +37,7 @@ def test_every_public_name_can_be_had():
     import symphony
 
     assert {"Song", "load", "load_corpus", "train"} <= set(symphony.__all__)
-    packages = ("codecs", "corpora", "evaluation", "experiments", "rendering", "training")
+    packages = "codecs", "corpora", "evaluation", "experiments", "live", "rendering", "training"
     for module in (symphony, *(import_module(f"symphony.{package}") for package in packages)):
         for name in module.__all__:
             assert getattr(module, name) is not None

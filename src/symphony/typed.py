@@ -6,7 +6,7 @@ import dataclasses
 import sys
 import types
 import typing
-from functools import partial
+from functools import cache, partial
 from math import inf, nextafter
 from typing import Any
 
@@ -34,13 +34,20 @@ def control(default: Any, about: str, *limits: Any) -> Any:
     return made
 
 
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """A dataclass's types by field; Python compiles each hint anew, which takes long."""
+    return typing.get_type_hints(kind)
+
+
 def check_fields(thing: Any) -> None:
     """Refuse values of other types than a dataclass's hints name, or out of their ranges.
 
     Raises:
         RequestError: which field, and what it may be.
     """
-    hints = typing.get_type_hints(type(thing))
+    kind: Any = type(thing)
+    hints = _hints(kind)
     for each in dataclasses.fields(thing):
         value, hint = getattr(thing, each.name), hints[each.name]
         try:

@@ -163,6 +163,27 @@ def test_a_chapters_players_load_and_only_one_plays(open_page, name):
     page.wait_for_function("document.querySelectorAll('audio')[0].paused")
 
 
+def test_the_board_of_switches_works_without_a_kernel(open_page):
+    page = open_page("notebooks/10_continuous_seqae.html", 390)
+    page.wait_for_selector(".sb-play:not([disabled])")
+    words, switch = page.locator(".sb-words"), page.locator(".symphony-board [role=switch]")
+    assert switch.count() == 16
+    before, was = words.inner_text(), switch.nth(4).get_attribute("aria-checked")
+    switch.nth(4).press("Space")
+    assert switch.nth(4).get_attribute("aria-checked") != was
+    switch.nth(4).press("Space")
+    assert words.inner_text() == before
+    heard = {before}
+    for i in range(16):
+        switch.nth(i).click()
+        heard.add(words.inner_text())
+    assert len(heard) > 4
+    page.click(".sb-walk")
+    assert page.inner_text(".sb-walk") == "Stop"
+    page.click(".sb-walk")
+    assert page.errors == []
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapter_opens_on_colab(open_page, name):
     page = open_page(name)

@@ -26,7 +26,8 @@ from symphony.training import Card, Data, load_samples
 STREAMS = ("char-rnn", "conditional-char-rnn", "ngram-2")
 GANS = ("rnn-gan", "iwgan", "dcrnn", "pix2pix")
 REFINERS = ("duration-net", "velocity-net")
-ALL = STREAMS + GANS + REFINERS
+CODES = ("seqae",)
+ALL = STREAMS + GANS + CODES + REFINERS
 every_system = pytest.mark.parametrize("name", ALL)
 GAN_LOGS = {
     "generator_loss", "real_score", "fake_score", "discriminator_accuracy", "generator_grad_norm",
@@ -148,7 +149,7 @@ def test_composing_repeats_lasts_and_is_named(name, runs):
     assert first[1].name.startswith(f"{name}, seed 3 (2)") or name == "pix2pix"
 
 
-@pytest.mark.parametrize("name", STREAMS + GANS[:3])
+@pytest.mark.parametrize("name", STREAMS + GANS[:3] + CODES)
 def test_a_piece_is_the_same_in_any_batch(name, runs):
     trained = load(runs.folder(name))
     alone, two = trained.compose(4.0, seed=3)[0], trained.compose(4.0, seed=3, batch=2)[0]
@@ -203,6 +204,17 @@ REFUSED = {
         ({"drop": float("nan")}, "drop is a finite number"),
         ({"noise_scale": 0.5}, "can't be told noise_scale, only drop"),
         ({"temperature": 0.5}, "can't be told temperature"),
+    ],
+    "seqae": [
+        ({"walk": "straight"}, "walk is 'straight', not 'random' or 'reset'"),
+        ({"flips": -1}, "flips is a finite number from 0"),
+        ({"flips": 17}, "A code of seqae has 16 digits to flip"),
+        ({"flips": 1.5}, "flips is '1.5', not int"),
+        ({"whole": 1.1}, "whole is a finite number from 0"),
+        ({"back": float("nan")}, "back is a finite number from 0"),
+        ({"every": 0}, "every is a finite number from 1"),
+        ({"theme": 3}, "theme is '3', not str"),
+        ({"temperature": 0.5}, "can't be told temperature, only walk"),
     ],
     "duration-net": [
         ({"stretch": 1.0}, "stretch is a finite number from 0 to below 1"),

@@ -17,7 +17,7 @@ from symphony.typed import from_json
 EVERY = [(name, size) for name in names() for size in ("tiny", "small", "full")]
 ONE_A_ROOM = (
     *("ngram-2", "char-rnn", "conditional-char-rnn", "rnn-gan", "iwgan", "dcrnn", "pix2pix"),
-    *("duration-net", "velocity-net"),
+    *("seqae", "duration-net", "velocity-net"),
 )
 
 

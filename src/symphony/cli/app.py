@@ -40,17 +40,18 @@ def print_table(cells: list[list[str]]) -> None:
         print("  ".join(words).rstrip())
 
 
-def flags_of(controls: Any) -> Any:
+def flags_of(controls: Any, without: tuple[str, ...] = ()) -> Any:
     """A model's controls as flags of a command, without a prefix: a dataclass for tyro.
 
-    Only what has a help text becomes a flag; the rest is for Python alone.
+    Only what has a help text becomes a flag; the rest is for Python alone. ``without`` names
+    controls that aren't this command's.
     """
     hints = get_type_hints(type(controls))
     flags = [
         (each.name, Annotated[hints[each.name], tyro.conf.arg(help=each.metadata["help"])],
          dataclasses.field(default=getattr(controls, each.name)))
         for each in dataclasses.fields(controls)
-        if "help" in each.metadata
+        if "help" in each.metadata and each.name not in without
     ]  # fmt: skip
     return dataclasses.make_dataclass("Flags", flags, frozen=True)
 

@@ -1,4 +1,4 @@
-"""The commands: train, compose, fill, refine, render, evaluate, originality, and others."""
+"""The commands: train, compose, play, fill, refine, render, evaluate, originality, lists."""
 
 import dataclasses
 import inspect
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 
 from symphony import systems
@@ -140,6 +141,100 @@ def compose(
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
     _sound(song, mp3)
     print(_verdict(song, trained.recipe.corpus))
+
+
+def play(
+    model: Model,
+    /,
+    source: str = "hand",
+    seconds: float = 30.0,
+    seed: int = 0,
+    out: Path = Path("played.mid"),
+    mp3: Path | None = None,
+    port: str | None = None,
+    record: Path | None = None,
+    again: Path | None = None,
+    trace: Path | None = None,
+    calibration: Path | None = None,
+    look_ahead: float = 0.5,
+    *,
+    controls: Any = None,
+) -> None:
+    """Play with a model: a hand leads, and the model composes a moment ahead of it.
+
+    Without any device, a made-up hand plays, as fast as the model composes. Example:
+    ``symphony play conditional-char-rnn --key "A minor" --mp3 played.mp3``. The conditional
+    Char-RNN plays higher where the hand is higher, and fewer notes where it is further left.
+    A DCRNN's noise has eight numbers that the arm's eight muscles set; a pad's two values walk
+    between four places of it: ``symphony play dcrnn --source muscles``.
+
+    With a device, or into a MIDI port, time is real; Ctrl-C ends it, every key goes up, and what
+    was played is kept. Devices need ``pip install 'deep-symphony[live]'``:
+
+    \b
+      --source camera:/dev/ttyACM0   a JeVois camera that follows a hand
+      --source armband               eight EMG sensors, as a stream of the Lab Streaming Layer
+      --source phone:9000            OSC messages "/pad x y", on this machine only;
+      --source phone:9000@0.0.0.0    from the whole network
+      --source knobs                 modulation wheel and brightness of a MIDI keyboard
+      --source trace.json            a trace kept by --trace
+
+    Muscles differ between people, so an armband is calibrated: wear it, make each gesture for some
+    seconds with ``--trace mine.json``, then play with ``--calibration mine.json``.
+
+    Args:
+        model: a shipped model by name, or the folder of a run.
+        source: who leads: hand, muscles, a trace's file, or a device as above.
+        seconds: how long to play.
+        seed: what is drawn; the same seed, hand and model play the same.
+        out: the MIDI file to write.
+        mp3: also write the sound here.
+        port: also play into this MIDI port, as it comes into being.
+        record: keep the performance here; it is small, for the notes follow from it.
+        again: play a kept performance again, note for note.
+        trace: keep what was sensed here.
+        calibration: a trace of this wearer's muscles.
+        look_ahead: seconds of music to have ready: less answers sooner, more survives a slow
+            machine.
+        controls: of the model.
+    """
+    from symphony.live import (
+        Improviser,
+        MidiPort,
+        Recording,
+        Several,
+        SongFile,
+        Steady,
+        VirtualClock,
+        WallClock,
+    )  # fmt: skip
+    from symphony.live.catalogue import Traced, mapping_of, source_of
+
+    check_places(out, mp3)
+    said = {} if controls is None else vars(controls)
+    trained = systems.load(model)
+    sinks = [SongFile(path) for path in (out, mp3) if path is not None]
+    if again is not None:
+        report = Recording.load(again).play(trained, Several(sinks))
+        print(f"{out}: {report.notes} notes, {report.seconds:.1f} s, as they were played")
+        return
+    led = trained.lead(seed=seed, **said)
+    chosen, is_device = source_of(source, seconds, seed)
+    mapping = mapping_of(chosen, led, calibration, seed)
+    real = is_device or port is not None
+    clock = WallClock() if real else VirtualClock()
+    traced = Traced(chosen)
+    outputs = [*sinks, *([MidiPort(port)] if port is not None else [])]
+    improviser = Improviser(led, Several(outputs), clock, look_ahead=look_ahead)
+    try:
+        improviser.play(Steady(traced), mapping, seconds)
+    finally:
+        if improviser.report.notes:
+            _told(improviser.report, out)
+        if improviser.report.notes and record is not None:
+            Recording.of(trained, model, seed, said, improviser.report).save(record)
+        if traced.rows and trace is not None:
+            traced.kept().save(trace)
 
 
 @app.command
@@ -323,15 +418,32 @@ def originality(
     print(report.verdict)
 
 
+def _told(report: Any, out: Path) -> None:
+    """How a performance went, in a few lines."""
+    waits = report.control_to_sound()
+    print(f"{out}: {report.notes} notes, {report.seconds:.1f} s; {report.late_share:.1%} late")
+    if len(waits):
+        middle, most = np.percentile(waits, [50, 95])
+        print(
+            f"The hand moved on {len(report.controls)} times, heard after {middle * 1000:.0f} ms "
+            f"(median) and {most * 1000:.0f} ms (95 %)."
+        )
+    for kind, count in report.faults.items():
+        print(f"The source: {kind}, {count} times.")
+    for notice in report.notices:
+        print(notice)
+
+
 def add_controls(words: list[str]) -> None:
     """Register the commands whose flags depend on the model that ``words`` name.
 
     Raises:
         SymphonyError: a model that isn't there, or a flag that it hasn't.
     """
-    for command in (compose, evaluate):
+    for command in (compose, play, evaluate):
         controls = words[:1] == [command.__name__] and controls_in(words[1:])
-        flags = flags_of(controls) if controls else None
+        others = getattr(controls, "by_hand", ()) if command is play else ()
+        flags = flags_of(controls, others) if controls else None
         if flags is not None:
             own = inspect.signature(command).parameters
             known = {name.removeprefix("as_").replace("_", "-") for name in own}

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "events": ["EventCodec"],
         "steps": ["StepCodec"],
+        "windows": ["join_windows", "song_windows", "window_sixteenths"],
         "conditions": ["ConditionCodec", "ConditionRows"],
         "constraints": ["LogitsProcessor", "NoteOffConstraint"],
         "elements": ["distort", "distorted", "estimate_tempo", "to_elements", "with_lengths"],

@@ -5,20 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int16, Int64
+from jaxtyping import Bool, Float32, Float64, Int16, Int64
 from torch import nn
 from torch.nn import functional
 
 from symphony.codecs import ConditionRows, EventCodec, NoteOffConstraint
+from symphony.codecs.events import NOTE_OFF, SHIFT, SHIFTS, STEP, VELOCITY
 from symphony.errors import RequestError, SongError
 from symphony.song import Song
-from symphony.systems.sampling import SamplingControls, StepModel, generate
+from symphony.systems.sampling import (
+    SamplingControls,
+    StepModel,
+    draw,
+    generate,
+    one_thread,
+    probabilities,
+)
 from symphony.training.data import Data, encode_splits
-from symphony.training.system import Evaluation, Nets, Optimizers, Recipe, Request, Trained
+from symphony.training.system import (
+    Evaluation,
+    Moment,
+    Nets,
+    Optimizers,
+    Recipe,
+    Request,
+    Trained,
+)
 from symphony.typed import count, positive, ranged
 
 if TYPE_CHECKING:
@@ -181,6 +197,101 @@ class StreamSystem:
     def compose(self, trained: Trained, request: Request) -> list[Song]:
         """Draw symbol after symbol until ``seconds`` have passed."""
         return compose_events(trained.nets["network"], self.recipe, request)
+
+
+class EventState(NamedTuple):
+    """Where a led stream of symbols stands."""
+
+    drawn: int  # symbols so far
+    token: int  # the last of them
+    network: Any
+    down: Bool[np.ndarray, " 128"]  # keys that are down
+    velocity: int  # of the notes to come
+
+
+class LedEvents:
+    """A network of symbols that is led: symbol after symbol, as :func:`compose_events` draws them.
+
+    Args:
+        model: predicts the next symbol under a condition.
+        recipe, seed, how: as for composing; the same condition throughout gives the same piece.
+        axes, levels: see :class:`symphony.training.Led`.
+        inputs: from values of the axes to the condition [K].
+    """
+
+    def __init__(
+        self,
+        model: StepModel,
+        recipe: SymbolRecipe,
+        seed: int,
+        how: SamplingControls,
+        axes: tuple[str, ...],
+        levels: int,
+        inputs: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.axes, self.levels, self.inputs = axes, levels, inputs
+        self._model, self._codec, self._how = model, recipe.codec, how
+        self._seconds = recipe.codec.symbol_seconds()
+        self._constraint = NoteOffConstraint(recipe.codec, 1, math.inf)
+        self._rng, self._uniform = np.random.default_rng((seed, 0)), np.empty(0)
+
+    def begin(self) -> EventState:
+        """No symbol drawn, no key down."""
+        (default,) = self._codec.velocity_class(np.array([80]))
+        velocity = int(self._codec.class_velocity(default))
+        state = self._model.initial_state(1)
+        return EventState(0, self._model.bos, state, np.zeros(128, bool), velocity)
+
+    @torch.inference_mode()
+    def step(self, state: EventState, inputs: np.ndarray) -> tuple[Moment, EventState]:
+        """One symbol: keys that move, or time that passes, or neither for a velocity."""
+        logits, network = self._forward(state, inputs)
+        scores = logits.double().numpy()
+        scores[:, self._model.bos] = -np.inf
+        self._constraint.down = state.down[None]
+        scores = self._constraint(scores)
+        if self._how.greedy or self._how.temperature == 0:
+            token = int(scores.argmax())
+        else:
+            p = probabilities(scores, self._how.temperature, self._how.top_p)
+            token = int(draw(p, self._random(state.drawn))[0])
+        return self._played(state, token, network)
+
+    @torch.inference_mode()
+    def cut(
+        self, state: EventState, inputs: np.ndarray, seconds: float
+    ) -> tuple[Moment, EventState]:
+        """A shift of so many seconds, up to one: the network is told that it waited no longer."""
+        steps = min(max(math.ceil(seconds / STEP - 1e-6), 1), SHIFTS)
+        return self._played(state, SHIFT + steps - 1, self._forward(state, inputs)[1])
+
+    def _forward(self, state: EventState, inputs: np.ndarray) -> tuple[torch.Tensor, Any]:
+        """Logits of what follows the last symbol, and the network's state."""
+        with one_thread():
+            condition = torch.from_numpy(inputs)[None]
+            found: tuple[torch.Tensor, Any] = self._model.step(
+                torch.tensor([state.token]), state.network, condition
+            )
+        return found
+
+    def _random(self, at: int) -> Float64[np.ndarray, " 1"]:
+        """A number in [0, 1) for each place, whichever branch draws it: branches can repeat."""
+        while at >= len(self._uniform):
+            self._uniform = np.append(self._uniform, self._rng.random(1024))
+        return self._uniform[at : at + 1]
+
+    def _played(self, state: EventState, token: int, network: Any) -> tuple[Moment, EventState]:
+        down, velocity, pitch = state.down, state.velocity, token % NOTE_OFF
+        notes: list[tuple[int, int]] = []
+        if token < SHIFT:
+            down = down.copy()
+            notes += [(pitch, 0)] if down[pitch] else []  # struck again, it is first released
+            notes += [(pitch, velocity)] if token < NOTE_OFF else []
+            down[pitch] = token < NOTE_OFF
+        elif token >= VELOCITY:
+            velocity = int(self._codec.class_velocity(np.array(token - VELOCITY)))
+        after = EventState(state.drawn + 1, token, network, down, velocity)
+        return Moment(tuple(notes), float(self._seconds[token])), after
 
 
 def compose_events(

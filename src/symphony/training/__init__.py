@@ -9,6 +9,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "data": ["Data"],
         "card": ["Card"],
         "run": ["Run", "load_samples"],
-        "system": ["Evaluation", "Logs", "Nets", "Optimizers", "Recipe", "System", "Trained"],
+        "system": [
+            *("Evaluation", "Led", "Logs", "Moment", "Nets"),
+            *("Optimizers", "Recipe", "System", "Trained"),
+        ],
     },
 )

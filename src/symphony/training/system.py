@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from symphony.errors import RequestError, SongError
@@ -102,6 +102,42 @@ def check_request(seconds: float, seed: int, batch: int = 1) -> None:
         raise RequestError("Compose at least one piece, with a seed of 0 or more.")
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What is played next: keys that go up or down at once, and then time that passes."""
+
+    notes: tuple[tuple[int, int], ...]  # (pitch, velocity); a velocity of 0 releases the key
+    seconds: float
+
+
+class Led(Protocol):
+    """Music that comes into being a moment at a time, led while it does (chapter 12).
+
+    States are values: a step gives a new one and leaves the old, so that to keep a state is to
+    be able to go back to it.
+    """
+
+    axes: tuple[str, ...]  # what each value of a hand decides, from 0 to 1
+    levels: int  # steps on each axis that can be told apart
+
+    def inputs(self, values: Float[np.ndarray, " axes"]) -> Float32[np.ndarray, " K"]:
+        """The numbers that the network reads under these values: a condition, or noise."""
+
+    def begin(self) -> Any:
+        """The state before the first moment."""
+
+    def step(self, state: Any, inputs: Float32[np.ndarray, " K"]) -> tuple[Moment, Any]:
+        """The next moment, and the state after it."""
+
+    def cut(
+        self, state: Any, inputs: Float32[np.ndarray, " K"], seconds: float
+    ) -> tuple[Moment, Any] | None:
+        """A moment in which only time passes, about so much, instead of the one drawn there.
+
+        None for a system whose moments all last alike.
+        """
+
+
 class System(Protocol):
     """One model of the report: its data, its networks, its step, its music.
 
@@ -172,6 +208,26 @@ class Trained:
             RequestError: no positive length, or a control that this system hasn't.
         """
         check_request(seconds, seed, batch)
+        return self.system.compose(self, Request(seconds, seed, batch, self._controls(controls)))
+
+    def lead(self, *, seed: int = 0, **controls: Any) -> Led:
+        """A piece of this seed that is led while it is played; see :class:`Led`.
+
+        The controls are those of :meth:`compose`, but for what the hand decides, which a system
+        names in the ``by_hand`` of its ``controls``.
+
+        Raises:
+            RequestError: a system that can't be led, or a control that it hasn't.
+        """
+        check_request(LONGEST, seed)
+        for name in getattr(self.system.controls, "by_hand", ()):
+            if controls.get(name) is not None:
+                raise RequestError(f"The hand decides {name}: it can't be given before.")
+        led: Led = self._capable("lead", "be led")(self, seed, self._controls(controls))
+        return led
+
+    def _controls(self, controls: dict[str, Any]) -> Any:
+        """The system's controls: those said, the card's defaults for the rest."""
         known = [each.name for each in dataclasses.fields(self.system.controls)]
         for name in controls:
             if name not in known:
@@ -179,7 +235,7 @@ class Trained:
                 raise RequestError(f"{self.name} can't be told {name}, only {only}.")
         chosen = self.system.controls(**(self.card.defaults | controls))
         check_fields(chosen)
-        return self.system.compose(self, Request(seconds, seed, batch, chosen))
+        return chosen
 
     def fill(self, song: Song, *, seed: int = 0) -> Song:
         """A song with its holes filled; every note that is there stays as it is.
@@ -190,7 +246,7 @@ class Trained:
         """
         if seed < 0:
             raise RequestError(f"A seed is a whole number from 0, not {seed}.")
-        filled: Song = self._capable("fill")(self, song, seed=seed)
+        filled: Song = self._capable("fill", "fill a song")(self, song, seed=seed)
         return filled
 
     def refine(self, song: Song) -> Song:
@@ -200,17 +256,17 @@ class Trained:
             RequestError: a system that can't refine.
             SongError: a song without notes.
         """
-        refine = self._capable("refine")
+        refine = self._capable("refine", "refine a song")
         if not len(song):
             raise SongError("There is nothing to refine: the song has no notes.")
         refined: Song = refine(self, song)
         return refined
 
-    def _capable(self, what: str) -> Any:
+    def _capable(self, method_name: str, what: str) -> Any:
         """The system's method of this name, which it has or hasn't."""
-        method = getattr(self.system, what, None)
+        method = getattr(self.system, method_name, None)
         if method is None:
-            raise RequestError(f"{self.name} can't {what} a song: it only composes.")
+            raise RequestError(f"{self.name} can't {what}: it only composes.")
         return method
 
 

@@ -11,16 +11,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, Plan
+from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, EventCodec, Plan
+from symphony.codecs.conditions import LEVELS
 from symphony.codecs.conditions import REPORTED as REPORTED_CONDITION
+from symphony.codecs.plans import scale_histogram
 from symphony.errors import RequestError
 from symphony.song import Song
 from symphony.systems import streams
-from symphony.systems.char_rnn.system import PERFORMANCES, REPORTED, WIDE, sized
+from symphony.systems.char_rnn.system import CHORALES, REPORTED, WIDE, sized
 from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
 from symphony.training.data import Data
-from symphony.training.system import Logs, Nets, Optimizers, Request, Trained, descend
+from symphony.training.system import Led, Logs, Nets, Optimizers, Request, Trained, descend
 from symphony.typed import check_fields, control
 
 RATE = 20  # times a second that a plan is read
@@ -40,6 +42,8 @@ class ConditionalCharRNNRecipe(streams.StreamRecipe):
 @dataclass(frozen=True)
 class ConditionalControls(SamplingControls):
     """What a conditional model may be told: how to draw, and what to play."""
+
+    by_hand: ClassVar[tuple[str, ...]] = ("pitch", "density", "preset", "plan")
 
     key: str | None = control(None, 'such as "A minor", or several in turn: "C major:G major"')
     pitch: str | None = control(None, 'register, 0 (low) to 9: "5" holds, "8:2" falls, "2:8:2"')
@@ -111,9 +115,29 @@ class ConditionalCharRNN(streams.StreamSystem):
 
         return streams.compose_events(network, self.recipe, request, condition)
 
+    def lead(self, trained: Trained, seed: int, controls: ConditionalControls) -> Led:
+        """Density and register from the hand, left and low being 0; the key as asked for."""
+        shares = () if controls.key is None else (tuple(scale_histogram(controls.key)),)
 
+        def inputs(values: np.ndarray) -> np.ndarray:
+            density, pitch = values * (LEVELS - 1)
+            return Plan((pitch,), (density,), shares)(np.zeros(1))[0]
+
+        network, axes = trained.nets["network"], ("density", "pitch")
+        return streams.LedEvents(network, self.recipe, seed, controls, axes, LEVELS, inputs)
+
+
+PERFORMANCES: dict[str, Any] = {
+    # The settings that chapter 2's search found, and no dropout: there is more music here than a
+    # small network can take in.
+    **CHORALES,
+    **{"corpus": "asap", "network": SHAPE, "steps": 11_000, "evaluate_every": 500},
+    # Seven classes of loudness leave a pianist two or three. And keys, not pedals: a network that
+    # also learns when each pedalled note dies away holds thrice as many notes as pianists do.
+    "codec": EventCodec(velocity_bins=32, pedal=False),
+}
 VARIANTS = {
-    "conditional-char-rnn": {**PERFORMANCES, "network": SHAPE, "steps": 11_000},
+    "conditional-char-rnn": PERFORMANCES,
     "conditional-char-rnn-reported": {
         "network": replace(SHAPE, condition_dropout=0.0),
         **{"condition": REPORTED_CONDITION, **REPORTED},

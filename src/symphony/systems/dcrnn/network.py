@@ -7,7 +7,7 @@ plan of letters, a slow walk between two of them, or a musician's arm can lead t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -58,6 +58,15 @@ class DCRNNConfig:
         return OCTAVE * self.octaves
 
 
+class PlanState(NamedTuple):
+    """Where a piece stands that is played row by row."""
+
+    at: int  # rows of this plan and its repeats that have been played
+    plan: tuple[Tensor, ...]  # what RNNa has planned of it so far, each [B, 1, hidden_a]
+    a: tuple[Tensor, Tensor] | None  # RNNa's hidden and cell
+    b: tuple[Tensor, Tensor] | None  # RNNb's
+
+
 class DCRNNGenerator(nn.Module):
     """RNNa plans, the plan is repeated, RNNb plays it with strips an octave wide."""
 
@@ -95,7 +104,7 @@ class DCRNNGenerator(nn.Module):
                 -1, noise.shape[1], -1
             )  # [B, T, 12]
             noise = torch.cat([noise, keys], 2)  # [B, T, z + 12]
-        batch, steps = noise.shape[:2]
+        steps = noise.shape[1]
         phrase = c.phrase if c.repeat > 1 else steps
         whole = -(-steps // (phrase * c.repeat))  # plans, the last perhaps cut short
         padded = functional.pad(noise, (0, 0, 0, whole * phrase * c.repeat - steps))
@@ -103,10 +112,39 @@ class DCRNNGenerator(nn.Module):
         plan, _ = self.rnn_a(first.flatten(1, 2))  # [B, plans * phrase, hidden_a]
         plan = plan.unflatten(1, (whole, 1, phrase)).expand(-1, -1, c.repeat, -1, -1)
         played, _ = self.rnn_b(plan.flatten(1, 3)[:, :steps])  # [B, T, hidden_b]
+        return self.sound(played)
+
+    def sound(self, played: Float[Tensor, "B T hidden_b"]) -> Float[Tensor, "B T 128"]:
+        """What RNNb plays as keys: a strip an octave."""
+        batch, steps = played.shape[:2]
+        c = self.config
         strips = self.fc(played).view(batch, steps, c.octaves, c.strip_channels)  # [B, T, O, C]
         sound = torch.tanh(self.strip(strips.permute(0, 3, 1, 2))[:, 0])  # [B, T, 12 O]
         sound = binarize(sound) if c.binary else sound
         return functional.pad(sound, (c.lowest, PITCHES - c.lowest - c.pitches), value=-1.0)
+
+    def step(
+        self,
+        noise: Float[Tensor, "B z"],
+        key_histogram: Float[Tensor, "B 12"] | None = None,
+        state: PlanState | None = None,
+    ) -> tuple[Float[Tensor, "B 128"], PlanState]:
+        """One row onwards, as :meth:`forward` with a noise for each row.
+
+        RNNa reads the noise while a plan is first played. ``state._replace(at=0)`` begins a new
+        plan before the old one has been repeated to its end.
+        """
+        c = self.config
+        at, plan, a, b = state or PlanState(0, (), None, None)
+        if at in (0, c.section):
+            at, plan = 0, ()
+        if at < c.phrase:
+            if key_histogram is not None:
+                noise = torch.cat([noise, center_histogram(key_histogram)], 1)  # [B, z + 12]
+            hidden, a = self.rnn_a(noise[:, None], a)  # [B, 1, hidden_a]
+            plan = (*plan, hidden)
+        played, b = self.rnn_b(plan[at % c.phrase], b)  # [B, 1, hidden_b]
+        return self.sound(played)[:, 0], PlanState(at + 1, plan, a, b)
 
 
 def center_histogram(key_histogram: Float[Tensor, "B 12"]) -> Float[Tensor, "B 12"]:
@@ -129,7 +167,7 @@ class ConvEncoder(nn.Module):
             nn.Conv2d(a, b, 5, stride=s, padding=2)
             for a, b, s in ((1, c, 2), (c, 2 * c, 2), (2 * c, 4 * c, 2), (4 * c, 4 * c, 1))
         )
-        self.size = 4 * c * -(-height // 8) * -(-width // 8)  # three layers halve, rounding up
+        self.size = 4 * c * (height // 8) * (width // 8)
 
     def forward(self, picture: Float[Tensor, "B h w"]) -> Float[Tensor, "B size"]:
         """The last maps, flat."""
@@ -144,8 +182,11 @@ class DCRNNCritic(nn.Module):
 
     def __init__(self, config: DCRNNConfig) -> None:
         super().__init__()
-        self.keys = slice(config.lowest, config.lowest + config.pitches)
-        self.roll = ConvEncoder(config.steps, config.pitches, config.critic_channels)
+        top = config.lowest + config.pitches
+        # The strips' keys, and some beside them: three layers halve what they see.
+        self.keys = slice(config.lowest // 8 * 8, -(-top // 8) * 8)
+        heard = self.keys.stop - self.keys.start
+        self.roll = ConvEncoder(config.steps, heard, config.critic_channels)
         self.form = ConvEncoder(config.steps, config.steps, config.critic_channels)
         self.key = nn.Linear(OCTAVE * OCTAVE, 32) if config.conditional else None
         size = self.roll.size + self.form.size + (32 if config.conditional else 0)

@@ -1,0 +1,115 @@
+"""A conditional Char-RNN for a browser: its weights in eight bits, as a script that pages load.
+
+A page that is read from a folder may load scripts, but neither modules nor data; so the weights
+travel as text in a script, and ``play.js`` stands in the page itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int8
+
+from symphony.codecs.conditions import CONDITION, DENSITY, HISTOGRAM, LEVELS, PITCH
+from symphony.codecs.plans import scale_histogram
+from symphony.errors import RequestError
+from symphony.training.system import Trained
+
+TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+KEYS = tuple(f"{tonic} {mode}" for tonic in TONICS for mode in ("major", "minor"))
+
+
+def quantize(
+    matrix: Float32[np.ndarray, "r c"],
+) -> tuple[Int8[np.ndarray, "r c"], Float32[np.ndarray, " r"]]:
+    """Each row as whole numbers from -127 to 127 and one scale: an error of half a step at most."""
+    scales = np.maximum(np.abs(matrix).max(axis=1) / 127, 1e-12).astype(np.float32)
+    return np.round(matrix / scales[:, None]).astype(np.int8), scales
+
+
+def packed(trained: Trained) -> dict[str, Any]:
+    """What ``play.js`` calls a packed model: a header, and the weights as text.
+
+    Raises:
+        RequestError: a system without the network and the condition that ``play.js`` knows.
+    """
+    if not hasattr(trained.recipe, "condition") or "network" not in trained.nets:
+        raise RequestError(f"{trained.name} can't be played in a browser: it takes no condition.")
+    codec, network = trained.recipe.codec, trained.nets["network"]
+    if getattr(network, "embed", None) is None:
+        raise RequestError(f"{trained.name} can't be played in a browser: it has no embedding.")
+    tensors, data = [], b""
+    for name, weight in network.state_dict().items():
+        array = weight.float().numpy()
+        rows, cols = array.shape if array.ndim == 2 else (len(array), 1)
+        tensors.append({"name": name, "rows": rows, "cols": cols, "at": len(data)})
+        if array.ndim == 2:
+            small, scales = quantize(array)
+            data += scales.astype("<f4").tobytes() + small.tobytes()
+            data += bytes(-len(data) % 4)
+        else:
+            data += array.astype("<f4").tobytes()
+    (default,) = codec.velocity_class(np.array([80]))
+    header = {
+        "name": trained.name,
+        "weights": trained.card.weights_sha256,
+        "licence": trained.card.corpus["licence"],
+        "bos": codec.bos,
+        "velocities": codec.class_velocity(np.arange(codec.velocity_bins)).tolist(),
+        "velocity": int(codec.class_velocity(default)),
+        "levels": LEVELS,
+        "places": {
+            "pitch": PITCH.start,
+            "density": DENSITY.start,
+            "histogram": HISTOGRAM.start,
+            "size": CONDITION,
+        },
+        "keys": {key: scale_histogram(key).round(6).tolist() for key in KEYS},
+        "tensors": tensors,
+    }
+    return {"header": header, "data": base64.b64encode(data).decode()}
+
+
+def dequantized(trained: Trained) -> Any:
+    """The network with its matrices as a browser has them, for comparison."""
+    from copy import deepcopy
+
+    network = deepcopy(trained.nets["network"]).float()
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.dim() == 2:
+                small, scales = quantize(weight.numpy())
+                weight.copy_(torch.from_numpy(small * scales[:, None]))
+    return network
+
+
+def write_model(trained: Trained, path: Path) -> None:
+    """The script that pages load: it leaves the packed model in ``symphonyModel``."""
+    path.write_text(f"globalThis.symphonyModel={json.dumps(packed(trained))};\n", "utf-8")
+
+
+def page(model: str) -> str:
+    """HTML to play on: style, a place for the pad, the module; ``model`` is the script's URL."""
+    here = files("symphony.live")
+    style, module = (here.joinpath(name).read_text("utf-8") for name in ("play.css", "play.js"))
+    starter = (
+        "const load = () => new Promise((found, failed) => {\n"
+        "  const script = document.createElement('script');\n"
+        f"  script.src = {json.dumps(model)};\n"
+        "  script.onload = () => found(globalThis.symphonyModel);\n"
+        "  script.onerror = failed;\n"
+        "  document.head.append(script);\n"
+        "});\n"
+        f"mount(document.querySelector('.symphony-play'), {{ keys: {json.dumps(KEYS)}, load }});\n"
+    )
+    return (
+        f"<style>{style}</style>"
+        '<div class="symphony-play"><noscript>Playing needs JavaScript.</noscript></div>'
+        f'<script type="module">{module}\n{starter}</script>'
+    )
