@@ -296,14 +296,19 @@ def velocity_scores(
     return {name: bootstrap(values)._asdict() for name, values in each}
 
 
+def network_velocities(trained: Trained) -> Callable[[Song], np.ndarray]:
+    """A Velocity Net as one more way."""
+    system: Any = trained.system
+    return lambda song: system.velocities(trained, song)
+
+
 def velocity_table(
     train: Sequence[Song], songs: Sequence[Song], trained: Trained | None = None
 ) -> dict[str, Any]:
     """:func:`velocity_scores` of every way, of a Velocity Net, and of what was really played."""
     ways = velocity_baselines(train)
     if trained is not None:
-        system: Any = trained.system
-        ways["Velocity Net"] = lambda song: system.velocities(trained, song)
+        ways["Velocity Net"] = network_velocities(trained)
     ways["as played"] = lambda song: song.velocity.astype(float)
     return {name: velocity_scores(way, songs) for name, way in ways.items()}
 
