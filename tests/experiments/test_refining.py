@@ -31,6 +31,7 @@ STRETCH = {"stretch": 0.2}
 WAYS = {
     "round": refining.round_to_grid,
     "music21": refining.music21_quantize,
+    "count": refining.CountingQuantizer.fit(SONGS, STRETCH),
     "path": refining.ViterbiQuantizer.fit(SONGS, STRETCH),
 }
 
@@ -89,6 +90,12 @@ def test_a_path_finds_more_than_rounding_and_follows_a_tempo():
     song = to_elements(SONGS[0])
     slow = song.length * 1.2  # all of it a fifth too slow
     assert (WAYS["path"](song.token, slow) == song.length).mean() > 0.95
+
+
+def test_counting_answers_with_what_was_commonest():
+    way = refining.CountingQuantizer.fit([line([4] * 99 + [3])] * 20, STRETCH)
+    heard = np.array([3.3, 4.0, 0.6, 63.7])
+    assert way(np.full(4, 60), heard).tolist() == [4, 4, 1, 64]  # never heard, and beyond the table
 
 
 def test_music21_rounds_onsets_and_so_keeps_the_whole():

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from symphony.codecs import distort, to_elements
 from symphony.codecs.steps import LONGEST, NEXT
 from symphony.evaluation import bootstrap
 from symphony.song import Song
+from symphony.systems.duration_net.system import BEYOND
 from symphony.systems.velocity_net.system import onset_arrays
 from symphony.training import Trained
 
@@ -24,6 +25,7 @@ LEVELS = {  # what each curve distorts by, from nothing to twice what training h
     "stretch": [{"stretch": level} for level in (0.0, 0.05, 0.1, 0.2, 0.3, 0.4)],
     "human": [{"jitter": 0.2 * x, "drift": 0.1 * x} for x in (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)],
 }
+BINS = 100  # of heard lengths, when they are counted
 EXACT = 0.02  # sixteenths by which a length may miss
 TEMPI = np.log(1.25) * np.linspace(-1, 1, 9)  # logarithms, between which a tempo wanders
 LOWEST, HIGHEST = 21, 108  # pitches of a piano
@@ -58,6 +60,37 @@ def music21_quantize(token: np.ndarray, heard: np.ndarray) -> np.ndarray:
     chord = np.flatnonzero(wait)
     out[chord] = placed[chord + 1] - placed[chord - 1]  # notes stand on either side of a wait
     return out
+
+
+@dataclass(frozen=True)
+class CountingQuantizer:
+    """What was written most often where a length was heard: Bayes' rule with a table.
+
+    Attributes:
+        commonest: sixteenths for each bin of heard lengths, a quarter of a sixteenth wide.
+    """
+
+    commonest: Int64[np.ndarray, " bins"]
+
+    @classmethod
+    def fit(cls, songs: Iterable[Song], noise: Mapping[str, float]) -> CountingQuantizer:
+        """Hear the lengths of songs with ``noise`` once, and count."""
+        counts, rng = np.zeros((BINS, LONGEST)), np.random.default_rng(0)
+        for song in songs:
+            elements = to_elements(song)
+            written = elements.length.round().clip(1, LONGEST).astype(int)
+            heard = distort(elements.token[None], written[None].astype(float), rng, **noise)[0]
+            np.add.at(counts, (_bins(heard), written - 1), 1)
+        rounded = (np.arange(BINS) / 4).round().clip(1).astype(int)  # where none was heard
+        return cls(np.where(counts.any(axis=1), counts.argmax(axis=1) + 1, rounded))
+
+    def __call__(self, token: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        """Sixteenths of each element."""
+        return np.where(heard > BEYOND, heard.round(), self.commonest[_bins(heard)])
+
+
+def _bins(heard: np.ndarray) -> np.ndarray:
+    return np.minimum((4 * heard).round().astype(int), BINS - 1)
 
 
 @dataclass(frozen=True)
@@ -112,7 +145,7 @@ class ViterbiQuantizer:
         for before, tempo in reversed(back):
             k, m = before[k, m], tempo[k, m]
             out.append(k)
-        return np.array(out[::-1]) + 1
+        return np.where(heard > BEYOND, heard.round(), np.array(out[::-1]) + 1)
 
 
 def bar_lines(song: Song) -> np.ndarray:
@@ -200,6 +233,7 @@ def duration_baselines(corpus: Corpus) -> dict[str, Any]:
         "leave alone": lambda _: leave_alone,
         "round to the grid": lambda _: round_to_grid,
         "music21": lambda _: music21_quantize,
+        "counting": lambda noise: CountingQuantizer.fit(corpus.train, noise),
         "dynamic programming": lambda noise: ViterbiQuantizer.fit(corpus.train, noise),
     }
     return {name: duration_curves(way, corpus.test, bars) for name, way in ways.items()}
@@ -262,14 +296,19 @@ def velocity_scores(
     return {name: bootstrap(values)._asdict() for name, values in each}
 
 
+def network_velocities(trained: Trained) -> Callable[[Song], np.ndarray]:
+    """A Velocity Net as one more way."""
+    system: Any = trained.system
+    return lambda song: system.velocities(trained, song)
+
+
 def velocity_table(
     train: Sequence[Song], songs: Sequence[Song], trained: Trained | None = None
 ) -> dict[str, Any]:
     """:func:`velocity_scores` of every way, of a Velocity Net, and of what was really played."""
     ways = velocity_baselines(train)
     if trained is not None:
-        system: Any = trained.system
-        ways["Velocity Net"] = lambda song: system.velocities(trained, song)
+        ways["Velocity Net"] = network_velocities(trained)
     ways["as played"] = lambda song: song.velocity.astype(float)
     return {name: velocity_scores(way, songs) for name, way in ways.items()}
 

@@ -143,14 +143,12 @@ class DurationSystem(RefineSystem):
         elements = to_elements(song)
         if elements.on_grid:
             return song
-        length = np.maximum(elements.length.round(), 1)
-        classes = self.lengths(trained, elements.token, elements.length)
-        length = np.where(elements.length > BEYOND, length, classes)
+        length = self.lengths(trained, elements.token, elements.length)
         refined = with_lengths(song, elements, length, first=round(elements.first))
         return refined.named(f"{song.name}, durations refined", trained.name)
 
     def lengths(self, trained: Trained, token: np.ndarray, heard: np.ndarray) -> np.ndarray:
-        """Sixteenths from 1 to 16 for elements that were heard to last ``heard`` [t]."""
+        """Whole sixteenths for elements that were heard to last ``heard`` [t]."""
         net = trained.nets["network"].eval()
         device = next(net.parameters()).device
 
@@ -159,7 +157,7 @@ class DurationSystem(RefineSystem):
             return tuple(torch.from_numpy(each).to(device) for each in pair)
 
         parts = [made for _, _, made in in_windows(net.sixteenths, read, len(token))]
-        return np.concatenate(parts)
+        return np.where(heard > BEYOND, heard.round(), np.concatenate(parts))
 
 
 SMALL = DurationNetConfig(token_dim=64, duration_dim=64)
