@@ -108,6 +108,7 @@ def test_every_way_to_walk_is_judged(tmp_path):
     rows = walks.compare_walks(load(tmp_path), music.train, songs, music.test, (0, 1), updates=2)
     assert [(r["walk"], r["seed"]) for r in rows] == [
         (name, seed) for seed in (0, 1) for name in ("random", "bigram", "greedy", "learned")
-    ]
-    for row in rows:
+    ] + [("unseen tunes", 0)]
+    assert 0 < rows[-1]["judged"] < 6
+    for row in rows[:-1]:
         assert np.isfinite([row[k] for k in ("judged", "reward", "leap", "copied", "flips")]).all()

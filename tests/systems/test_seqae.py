@@ -308,8 +308,14 @@ def test_a_theme_without_music_is_refused(trained, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"onsets": 0}, {"window": 7}, {"digits": 0}, {"levels": 1}, {"hidden_size": 0}],
+    [{"onsets": 0}, {"window": 0}, {"digits": 0}, {"levels": 1}, {"hidden_size": 0}],
 )
 def test_a_network_that_cannot_be_is_refused(change):
     with pytest.raises(ValueError, match="A SeqAE needs onsets"):
         SeqAEConfig(**change)
+
+
+def test_a_window_too_short_for_its_onsets_is_refused():
+    base = recipe("seqae", "tiny")
+    with pytest.raises(RequestError, match="4 onsets has twice as many rows at least, not 7"):
+        replace(base, network=replace(base.network, window=7))

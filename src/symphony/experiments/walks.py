@@ -27,6 +27,7 @@ ORDER = 8  # of the n-gram models: a window and what came before
 VOCABULARY = NEXT + 16  # pitches, and a wait for each length
 COPY = 12  # intervals in a row that are called a copy
 NEAR = 2  # flips that a greedy walk considers
+REAL = "unseen tunes"
 
 Walker = Callable[[Int[np.ndarray, " B"], np.random.Generator], Int[np.ndarray, " B"]]
 
@@ -131,14 +132,17 @@ def long_enough(trained: Trained, songs: Iterable[Song]) -> list[Song]:
     return [s for s in songs if len(song_windows(s, codec, shape.onsets, shape.window))]
 
 
-def counted(trained: Trained, songs: Iterable[Song]) -> NGramTable:
-    """An n-gram model of the songs' windows."""
+def stream_of(trained: Trained, songs: Iterable[Song]) -> Int[np.ndarray, " t"]:
+    """The songs' windows as one stream of symbols, the start symbol around each song."""
     shape, codec = trained.recipe.network, trained.recipe.codec
     parts = [symbols(song_windows(s, codec, shape.onsets, shape.window)).ravel() for s in songs]
     bos = np.array([VOCABULARY])
-    return NGramTable(VOCABULARY, ORDER).fit(
-        np.concatenate([bos, *(np.append(p, bos) for p in parts)])
-    )
+    return np.concatenate([bos, *(np.append(p, bos) for p in parts)])
+
+
+def counted(trained: Trained, songs: Iterable[Song]) -> NGramTable:
+    """An n-gram model of the songs' windows."""
+    return NGramTable(VOCABULARY, ORDER).fit(stream_of(trained, songs))
 
 
 def paths_of(
@@ -283,6 +287,8 @@ def compare_walks(
 ) -> list[dict[str, Any]]:
     """Every way to walk over several seeds, the learned one trained anew with each.
 
+    A last row says what the judge thinks of ``starts`` themselves: real tunes, unseen by it too.
+
     Args:
         trained: a sequential autoencoder with binary codes.
         train: what rewards are counted on.
@@ -306,4 +312,7 @@ def compare_walks(
             found = walk_metrics(space, walker, seed)
             rows.append({"walk": name, "seed": seed} | {k: round(v, 4) for k, v in found.items()})
         rows[-1]["curve"] = [round(v, 3) for v in curve[:: max(updates // 30, 1)]]
+    stream = stream_of(trained, starts)
+    losses = space.judge.losses(stream)[stream[1:] != VOCABULARY]
+    rows.append({"walk": REAL, "seed": seeds[0], "judged": round(float(losses.mean()), 4)})
     return rows

@@ -31,11 +31,9 @@ class SeqAEConfig:
     variational: bool = False  # whether the encoder gives a normal distribution, as a VAE's does
 
     def __post_init__(self) -> None:
-        sizes = (self.onsets, self.digits, self.embedding_dim, self.hidden_size)
-        if min(sizes) < 1 or self.window < 2 * self.onsets or self.levels < 2:
-            raise ValueError(
-                f"A SeqAE needs onsets, two rows for each, digits of two levels and cells: {self}"
-            )
+        sizes = (self.onsets, self.window, self.digits, self.embedding_dim, self.hidden_size)
+        if min(sizes) < 1 or self.levels < 2:
+            raise ValueError(f"A SeqAE needs onsets, rows, digits of two levels and cells: {self}")
 
 
 class RowEmbedding(nn.Module):

@@ -70,6 +70,14 @@ class SeqAERecipe(Recipe):
     clip: float = positive(1.0)  # largest norm of the gradient
     validation_windows: int = count(4096)  # read at each evaluation
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.network.window < 2 * self.network.onsets:
+            raise RequestError(
+                f"A window of {self.network.onsets} onsets has twice as many rows at least, not "
+                f"{self.network.window}: each onset has a note and a wait."
+            )
+
 
 def draw_runs(arrays: Arrays, recipe: SeqAERecipe, step: int) -> Int64[np.ndarray, "B R T 2"]:
     """The batch of a step: runs of neighbouring windows, the same whenever drawn.
