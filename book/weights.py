@@ -45,6 +45,7 @@ SHIPPED_RECIPES = (
     "iwgan",
     "dcrnn",
     "pix2pix",
+    "seqgan",
 )
 # Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
 DRAWN_AS_CHOSEN = ("char-rnn",)
