@@ -52,6 +52,7 @@ SHIPPED_RECIPES = (
     "seqae-chorales",
     "duration-net",
     "velocity-net",
+    "seqgan",
 )
 # Nets that refine compose nothing of their own: what they do to held-out music is measured.
 REFINED = {
