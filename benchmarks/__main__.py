@@ -10,14 +10,30 @@ from benchmarks import (
     live,
     originality,
     reading,
+    refining,
     sampling,
+    seqae,
+    sequence_gans,
     training,
 )
 
 
 def main() -> None:
     missed = 0
-    modules = importing, reading, encoding, originality, sampling, live, training, gans, evaluating
+    modules = (
+        importing,
+        reading,
+        encoding,
+        originality,
+        sampling,
+        live,
+        training,
+        gans,
+        sequence_gans,
+        seqae,
+        evaluating,
+        refining,
+    )
     for module in modules:
         for what, ratio, relation, target in module.measure():
             good = ratio >= target if relation == ">=" else ratio <= target

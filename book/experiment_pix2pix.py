@@ -3,6 +3,9 @@
 Trains three seeds of each model. Those on longer rolls see as many rows at a step, in fewer rolls.
 The result lies beside the shipped weights, for the chapter to show.
 
+The runs behind what is kept there chose their step by the F1 of whole rolls, before the recipe
+chose by that of the notes added.
+
 Run it with ``python book/experiment_pix2pix.py``; a stopped run goes on where it left off.
 """
 

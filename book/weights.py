@@ -26,6 +26,7 @@ from symphony.experiments import (
     choose_drawing,
     copying_by_step,
     evaluate,
+    refining,
     shipped_evaluation,
     shipped_folder,
 )
@@ -45,9 +46,21 @@ SHIPPED_RECIPES = (
     "iwgan",
     "dcrnn",
     "pix2pix",
+    "unet",
+    "seq-autoencoder",
+    "seqae",
+    "seqae-chorales",
+    "duration-net",
+    "velocity-net",
+    "seqgan",
 )
+# Nets that refine compose nothing of their own: what they do to held-out music is measured.
+REFINED = {
+    "duration-net": refining.duration_results,
+    "velocity-net": refining.velocity_results,
+}
 # Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
-DRAWN_AS_CHOSEN = ("char-rnn",)
+DRAWN_AS_CHOSEN = ("char-rnn", "conditional-char-rnn")
 
 
 def follows(folder: Path, chosen: Recipe) -> bool:
@@ -74,7 +87,9 @@ def measured(chosen: Recipe, run: Path) -> dict[str, Any]:
         found["drawing"] = choose_drawing(load(run), load_corpus(chosen.corpus))
     if chosen.snapshots:
         found["copying"] = copying_by_step(run, Originality.of_corpus(load_corpus(chosen.corpus)))
-    if not SOURCES[chosen.corpus].embedded:
+    if chosen.name in REFINED:
+        found["refined"] = REFINED[chosen.name](load(run), load_corpus(chosen.corpus))
+    elif not SOURCES[chosen.corpus].embedded:
         found["against_real"] = against_real(load(run), load_corpus(chosen.corpus))
     return found
 
@@ -124,7 +139,8 @@ def main() -> None:
             if not follows(run, chosen):
                 train_or_resume(chosen, run)
             ship(chosen, run)
-        keep_evaluation(name)
+        if name not in REFINED:
+            keep_evaluation(name)
 
 
 if __name__ == "__main__":

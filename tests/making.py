@@ -26,3 +26,23 @@ def songs(draw, most=30):
             time += length
     onset, duration, pitch, velocity = np.array(rows).T
     return Song(onset * 0.01, duration * 0.01, pitch, velocity)
+
+
+def random_tune(seed=0, bars=16):
+    """A jig drawn at random, six eighths a bar: notes, beat and ABC text."""
+    rng = np.random.default_rng(seed)
+    letters = rng.choice(list("DEFGABcdefg"), (bars, 6))
+    pitches = dict(zip("DEFGABcdefg", (62, 64, 66, 67, 69, 71, 72, 74, 76, 78, 79), strict=True))
+    body = "|".join("".join(bar) for bar in letters)
+    at = np.arange(bars * 6) / 2
+    return Song(
+        at * 0.6,
+        np.full(len(at), 0.3),
+        [pitches[letter] for letter in letters.reshape(-1)],
+        np.full(len(at), 80),
+        onset_quarters=at,
+        duration_quarters=np.full(len(at), 0.5),
+        tempo=np.array([[0.0, 100.0]]),
+        name=f"jig {seed}",
+        abc=f"X:1\nT:jig {seed}\nM:6/8\nL:1/8\nK:G\n{body}|]\n",
+    )

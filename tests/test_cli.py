@@ -6,9 +6,10 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
-from making import random_song
+from making import random_song, random_tune
 
 from symphony import cli, systems
 from symphony.song import Song
@@ -42,6 +43,22 @@ def folder(tmp_path_factory):
     for i in range(12):
         random_song(i).to_midi(home / f"{i:02d}.mid")
     return home
+
+
+def test_a_model_of_abc_also_writes_its_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "tunes"
+    home.mkdir()
+    (home / "jigs.abc").write_text("\n".join(str(random_tune(i).abc) for i in range(12)))
+    run(monkeypatch, "train", "abc-wgan", "--size", "tiny", "--corpus", home, "--out", "run")
+    run(monkeypatch, "compose", "run", "--seconds", "4", "--abc", "x.abc")
+    assert "x.abc: the same as ABC notation" in capsys.readouterr().out
+    assert Path("x.abc").read_text().startswith("X:1\nT:abc-wgan, seed 0\nM:6/8\nL:1/8\nK:G\n")
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "compose", "ngram-2", "--seconds", "2", "--abc", "y.abc")
+    assert "ngram-2 writes no ABC notation" in capsys.readouterr().err
+    assert not Path("y.abc").exists()
 
 
 def test_a_folder_is_trained_on_composes_and_is_measured(folder, tmp_path, monkeypatch, capsys):
@@ -145,6 +162,32 @@ def test_a_hand_plays_is_kept_and_plays_again(tmp_path, monkeypatch, capsys):
     assert len(Song.from_midi(again)) > 5
 
 
+def test_a_piece_is_refined(folder, tmp_path, monkeypatch, capsys):
+    piece, out = folder / "03.mid", tmp_path / "x.mid"
+    run(monkeypatch, "refine", piece, "--durations", "--velocities", "--out", out)
+    assert re.search(r"x\.mid: \d+ notes, .* s\), velocities \d+ to \d+", capsys.readouterr().out)
+    before, after = Song.from_midi(piece), Song.from_midi(out)
+    assert sorted(before.pitch) == sorted(after.pitch)
+    assert np.allclose(after.onset_quarters * 4, np.round(after.onset_quarters * 4))
+
+
+def test_a_walk_is_led_by_its_flags_and_by_a_tune(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SYMPHONY_CACHE", str(tmp_path / "cache"))
+    out, piece = tmp_path / "seqae", tmp_path / "x.mid"
+    run(monkeypatch, "train", "seqae", "--size", "tiny", "--corpus", folder, "--out", out)
+    words = ["compose", out, "--seconds", "8", "--out", piece]
+    led = ["--walk", "reset", "--flips", "2", "--theme", folder / "03.mid"]
+    found = []
+    for more in ([], led, led, [*led, "--whole", "1"]):
+        run(monkeypatch, *words, *more)
+        found.append(piece.read_bytes())
+    assert found[0] != found[1] == found[2] != found[3]
+    assert "--theme" in help_of(monkeypatch, capsys, "compose", out)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *words, "--theme", tmp_path / "nowhere.mid")
+    assert "nowhere.mid" in capsys.readouterr().err
+
+
 def test_corpora_are_listed():
     printed = symphony("corpora")
     for name in ("chorales", "folk", "nottingham", "asap", "maestro"):
@@ -216,6 +259,9 @@ SHORT = ("--seconds", "2")
         (("fill", "SONG", "--model", "nobody"), "There is no model"),
         (("fill", "SONG", "--drop", "1.5"), "drops a share"),
         (("fill", "SONG", "--seed", "-1"), "seed"),
+        (("refine", "SONG"), "Say what to refine: --durations, --velocities, or both"),
+        (("refine", "SONG", "--durations", "--out", "SONG"), "is the piece itself"),
+        (("refine", "none.mid", "--velocities"), "none.mid"),
         (("evaluate", "nobody"), "There is no model"),
         (("evaluate", "ngram-2", "--samples", "3"), "fewer say nothing"),
         (("evaluate", "ngram-2", "--seconds", "-1"), "an hour"),

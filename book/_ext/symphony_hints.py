@@ -18,7 +18,8 @@ from symphony_page import _mathml
 
 GLOSSARY = "book/glossary"
 CLOSED = (
-    nodes.title, nodes.literal, nodes.literal_block, nodes.reference, nodes.math, nodes.raw,
+    nodes.title, nodes.literal, nodes.literal_block, nodes.reference, nodes.math,
+    nodes.math_block, nodes.raw,
     nodes.term, nodes.caption, nodes.citation,
 )  # fmt: skip
 # Terms that are everyday words, too: only bold ones are taken for the term.
@@ -80,7 +81,7 @@ def add_hints(app: Sphinx, doctree: nodes.document, page: str) -> None:
     for text in list(doctree.findall(nodes.Text)):
         if not text.strip() or _within(text, CLOSED):
             continue
-        bold = isinstance(text.parent, nodes.strong)
+        bold = isinstance(text.parent, nodes.strong) and len(text.split()) <= 5  # not a sentence
         pieces = _linked(app, page, str(text), chapters)
         if terms and not _within(text, (nodes.table,)):  # which clips what opens in it
             pieces = [

@@ -163,6 +163,27 @@ def test_a_chapters_players_load_and_only_one_plays(open_page, name):
     page.wait_for_function("document.querySelectorAll('audio')[0].paused")
 
 
+def test_the_board_of_switches_works_without_a_kernel(open_page):
+    page = open_page("notebooks/10_continuous_seqae.html", 390)
+    page.wait_for_selector(".sb-play:not([disabled])")
+    words, switch = page.locator(".sb-words"), page.locator(".symphony-board [role=switch]")
+    assert switch.count() == 16
+    before, was = words.inner_text(), switch.nth(4).get_attribute("aria-checked")
+    switch.nth(4).press("Space")
+    assert switch.nth(4).get_attribute("aria-checked") != was
+    switch.nth(4).press("Space")
+    assert words.inner_text() == before
+    heard = {before}
+    for i in range(16):
+        switch.nth(i).click()
+        heard.add(words.inner_text())
+    assert len(heard) > 4
+    page.click(".sb-walk")
+    assert page.inner_text(".sb-walk") == "Stop"
+    page.click(".sb-walk")
+    assert page.errors == []
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapter_opens_on_colab(open_page, name):
     page = open_page(name)
@@ -196,6 +217,13 @@ def test_formulas_are_drawn_without_a_script(open_page):
     assert formula.bounding_box()["width"] > 50
     assert formula.locator("mfrac").count() == 1
     assert page.evaluate("typeof MathJax") == "undefined"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_formula_holds_what_could_not_be_set(name):
+    formulas = re.findall(r"<math.*?</math>", (PAGE / name).read_text("utf-8"), re.DOTALL)
+    spoilt = [formula for formula in formulas if re.search(r"&#x0005C;\w|\\\w|hint", formula)]
+    assert spoilt == []
 
 
 def test_the_search_finds_a_word_without_a_server(open_page):

@@ -77,6 +77,36 @@ def test_directives_and_headers_keep_their_letters():
     assert abc_tunes._plain(tune) == "X:1\n%%MIDI vc u_A\nK:C\nC D|\n".replace("uC", "C")
 
 
+HEAD = "X:1\nM:4/4\nL:1/8\nK:D\n"
+MARKED = [
+    ("(g>a)e>c d4|", "g>ae>c d4|"),  # a slur over a broken rhythm
+    ("((3Bcd) A2 |~(fed) z|", "(3Bcd A2 |fed z|"),  # and over a triplet; an ornament
+    ('D3 "D.C." E "fine"F2|D S|', "D3 E F2|D|"),  # words that are no chord
+    (".d>-.d e2 [|] T(3fga f2|]", "d>-d e2 | (3fga f2|]"),
+    ("AB =\nc2|=20\nd4|", "AB c2|\nd4|"),  # as mail programs break lines
+    ("AB:|cd|1 e2:|2 f2|]", "AB:||:cd|1 e2:|2 f2|]"),  # repeated from after the last repeat
+]
+
+
+@pytest.mark.parametrize(("marked", "plain"), MARKED)
+def test_marks_that_sound_no_note_cost_no_tune(marked, plain):
+    song, other = read_abc(HEAD + marked + "\n"), read_abc(HEAD + plain + "\n")
+    assert song.pitch.tolist() == other.pitch.tolist()
+    np.testing.assert_allclose(song.onset, other.onset)
+    np.testing.assert_allclose(song.duration, other.duration)
+    assert song.abc == HEAD + marked + "\n"  # the text stays as it was set down
+
+
+def test_mending_keeps_chords_fields_and_pitches():
+    text = HEAD + '"Am7"A2 [K:G]"G/B"_B,2 ^c\'2 z2|'
+    assert abc_tunes.mended(text) == text
+
+
+def test_a_tune_that_cannot_be_mended_is_left_out_for_what_it_says_itself():
+    with AbcReader() as reader:
+        assert "broken rhythm" in reader.read(HEAD + "(A>B/)c d|\n")
+
+
 def test_a_stalling_tune_is_left_out_within_its_time():
     with AbcReader() as reader:
         assert isinstance(reader.read(TUNE), Song)

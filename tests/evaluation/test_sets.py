@@ -18,6 +18,7 @@ from symphony.evaluation import (
     overlap_of,
     pairwise_diversity,
     principal_components,
+    sequence_bleu,
     two_sample_logistic,
 )
 from symphony.evaluation.overlap import overlapping_area
@@ -190,3 +191,32 @@ def test_components_worked_by_hand():
     for rows, count in ((np.ones((0, 2)), 1), (np.ones((3, 2)), 0), (np.full((3, 2), np.nan), 1)):
         with pytest.raises(RequestError, match="finite numbers"):
             principal_components(rows, count)
+
+
+def test_bleu_of_rows_is_sacrebleus():
+    from sacrebleu.metrics import BLEU
+
+    rng = np.random.default_rng(0)
+    rows, others = rng.integers(0, 4, (5, 12)), rng.integers(0, 4, (7, 12))
+    words = [" ".join(map(str, row)) for row in rows]
+    texts = [[" ".join(map(str, row))] * 5 for row in others]
+    theirs = BLEU(tokenize="none", force=True).corpus_score(words, texts).score / 100
+    assert sequence_bleu(rows, others) == pytest.approx(theirs)
+    strange = rng.integers(10, 14, (5, 12))
+    theirs = (
+        BLEU(tokenize="none", force=True)
+        .corpus_score([" ".join(map(str, row)) for row in strange], texts)
+        .score
+    )
+    assert sequence_bleu(strange, others) == pytest.approx(theirs / 100)
+
+
+def test_self_bleu_compares_each_row_with_the_others():
+    a, b = [1, 2, 3, 4, 5], [1, 2, 3, 4, 6]
+    assert sequence_bleu([a, a, b], None) == pytest.approx(
+        # of row b 4 of 5, 3 of 4, 2 of 3, 1 of 2 n-grams stand in the others; of a all do
+        np.prod([14 / 15, 11 / 12, 8 / 9, 5 / 6]) ** 0.25
+    )
+    assert sequence_bleu([a, a], None) == 1
+    with pytest.raises(RequestError, match="at least one other"):
+        sequence_bleu([a], None)

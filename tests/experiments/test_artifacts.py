@@ -11,7 +11,7 @@ from symphony.experiments import (
     shipped_folder,
     shipped_search,
 )
-from symphony.systems import card_of, names, recipe, shipped
+from symphony.systems import card_of, names, recipe, shipped, system_of
 
 BOOK = Path(__file__).parents[2] / "book"
 SCRIPTS = sorted(BOOK.glob("experiment_*.py"))
@@ -55,12 +55,22 @@ def test_every_kept_experiment_has_its_script():
     assert kept == {script(path).MODEL for path in SCRIPTS}
 
 
-@pytest.mark.parametrize("name", shipped())
+REFINED = tuple(script(BOOK / "weights.py").REFINED)
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name not in REFINED])
 def test_evaluations_belong_to_the_shipped_weights(name):
     kept = shipped_evaluation(name)
     card, _ = card_of(name)
     assert kept["weights_sha256"] == card.weights_sha256, f"{name} was trained anew: make weights"
     assert (kept["samples"], kept["seconds"]) == (100, 30.0)
+
+
+@pytest.mark.parametrize("name", REFINED)
+def test_nets_that_compose_nothing_of_their_own_are_measured_on_their_cards(name):
+    card, _ = card_of(name)
+    assert hasattr(system_of(card), "refine")
+    assert card.measured["refined"], f"{name} was trained anew: make weights"
 
 
 def test_what_ships_is_what_the_script_ships():

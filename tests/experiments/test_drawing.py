@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symphony.errors import FileError
+from symphony.errors import FileError, RequestError
 from symphony.experiments import choose_drawing
 from symphony.experiments.scores import MUSICAL, real_windows
 from symphony.systems import controls_of, load, recipe
@@ -42,6 +42,23 @@ def test_the_setting_whose_pieces_are_most_like_validation_music_is_chosen(chora
         assert unseen[name] == pytest.approx(np.nanmean(values))
         gaps.append(abs(other[name] - np.nanmean(values)) / np.nanstd(values))
     assert other["distance"] == pytest.approx(np.mean(gaps))
+
+
+def test_settings_that_fall_silent_are_left_out(chorales):
+    class Silent(Told):
+        def compose(self, seconds, batch, seed, **how):
+            if how["temperature"] < self.quietest:
+                raise RequestError("nothing sounds")
+            return super().compose(seconds, batch, seed, **how)
+
+    real = real_windows(chorales.validation, 10, 20.0, 1000)
+    model = Silent(real, load("uniform").compose(20.0, batch=10, seed=1), {})
+    model.quietest = 0.9
+    found = choose_drawing(model, chorales, samples=10, seconds=20.0)
+    assert {row["temperature"] for row in found["rows"]} == {0.9, 1.0, None}
+    model.quietest = 2.0
+    with pytest.raises(RequestError, match="falls silent at every setting"):
+        choose_drawing(model, chorales, samples=10, seconds=20.0)
 
 
 def test_a_models_defaults_are_its_cards_and_what_is_said_comes_first():

@@ -33,3 +33,12 @@ def test_every_arm_is_trained_with_every_seed_and_never_twice(tmp_path):
     # What another recipe left there is nobody's result under today's hash.
     with pytest.raises(RequestError, match="another recipe"):
         train_once(replace(base, batch=2), tmp_path / "one-way-0")
+
+
+def test_runs_side_by_side_are_the_runs_one_by_one(tmp_path):
+    arms = {"arm": replace(recipe("iwgan", "tiny"), steps=2)}
+    found = [
+        train_arms(arms, (0, 1), tmp_path / str(count), processes=count)["rows"] for count in (1, 2)
+    ]
+    for one, other in zip(*found, strict=True):
+        assert (one["curve"], one["metrics"]) == (other["curve"], other["metrics"])

@@ -104,3 +104,13 @@ def test_save(tmp_path):
     found.save(tmp_path / "x.svg")
     assert ET.parse(tmp_path / "x.svg").getroot().tag.endswith("svg")
     assert found.svg in found._repr_html_()
+
+
+@pytest.mark.parametrize("pickup", [0.0, 1.0])
+def test_marked_notes_are_colored_and_no_others(pickup):
+    song = written()
+    marked = np.zeros(len(song), bool)
+    marked[[1, 2, 5]] = True
+    found = notation(song, None, pickup=pickup, marked=marked)
+    assert len(re.findall(r'<g class="note" [^>]*color="#[cC]4512[dD]"', found.svg)) == 3
+    assert "c4512d" not in notation(song, None, pickup=pickup).svg.lower()

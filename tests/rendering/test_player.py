@@ -157,6 +157,12 @@ def test_a_grid_shares_one_script():
         players([])
 
 
+def test_versions_of_one_piece_share_a_clock_where_asked():
+    two = [player(LONG, seconds=2), player(LONG, seconds=3)]
+    assert 'class="symphony-players" data-one-clock>' in players(two, one_clock=True).html
+    assert "data-one-clock>" not in players(two).html
+
+
 @pytest.mark.parametrize(
     "times", [{"seconds": 0}, {"seconds": -1}, {"start": -1}, {"seconds": float("nan")}]
 )

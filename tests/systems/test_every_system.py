@@ -25,7 +25,10 @@ from symphony.training import Card, Data, load_samples
 
 STREAMS = ("char-rnn", "conditional-char-rnn", "ngram-2")
 GANS = ("rnn-gan", "iwgan", "dcrnn", "pix2pix")
-ALL = STREAMS + GANS
+REFINERS = ("duration-net", "velocity-net")
+CODES = ("seqae",)
+SEQUENCES = ("seqgan", "abc-wgan")  # GANs of symbols
+ALL = STREAMS + GANS + SEQUENCES + CODES + REFINERS
 every_system = pytest.mark.parametrize("name", ALL)
 GAN_LOGS = {
     "generator_loss", "real_score", "fake_score", "discriminator_accuracy", "generator_grad_norm",
@@ -46,7 +49,7 @@ def test_a_run_leaves_weights_a_card_and_samples(name, runs):
     assert card.best_step in expected
     assert np.isfinite([*card.metrics.values(), *(v for p in card.curve for v in p.values())]).all()
     files = {"card.json", "encoded.safetensors", "state.ckpt", "weights.safetensors"}
-    files |= {"samples.npz"} if name in GANS else set()
+    files |= {"samples.npz"} if name not in STREAMS else set()
     assert {p.name for p in folder.iterdir()} == files
 
 
@@ -106,7 +109,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(name, runs, tmp_path):
     assert same_weights(whole, tmp_path)
     one, other = Card.load(whole), Card.load(tmp_path)
     assert replace(one, minutes=0.0) == replace(other, minutes=0.0)
-    if name in GANS:
+    if name not in STREAMS:
         for a, b in zip(load_samples(whole), load_samples(tmp_path), strict=True):
             assert np.array_equal(a, b)
 
@@ -147,7 +150,7 @@ def test_composing_repeats_lasts_and_is_named(name, runs):
     assert first[1].name.startswith(f"{name}, seed 3 (2)") or name == "pix2pix"
 
 
-@pytest.mark.parametrize("name", STREAMS + GANS[:3])
+@pytest.mark.parametrize("name", STREAMS + GANS[:3] + SEQUENCES + CODES)
 def test_a_piece_is_the_same_in_any_batch(name, runs):
     trained = load(runs.folder(name))
     alone, two = trained.compose(4.0, seed=3)[0], trained.compose(4.0, seed=3, batch=2)[0]
@@ -203,6 +206,30 @@ REFUSED = {
         ({"noise_scale": 0.5}, "can't be told noise_scale, only drop"),
         ({"temperature": 0.5}, "can't be told temperature"),
     ],
+    "seqgan": [*SYMBOLS, ({"pretrained": 1}, "pretrained is '1', not bool")],
+    "abc-wgan": [
+        ({"temperature": -1.0}, "temperature is a finite number from 0"),
+        ({"temperature": float("nan")}, "temperature is a finite number"),
+        ({"top_p": 0.5}, "can't be told top_p, only temperature"),
+        ({"greedy": True}, "can't be told greedy"),
+    ],
+    "seqae": [
+        ({"walk": "straight"}, "walk is 'straight', not 'random' or 'reset'"),
+        ({"flips": -1}, "flips is a finite number from 0"),
+        ({"flips": 17}, "A code of seqae has 16 digits to flip"),
+        ({"flips": 1.5}, "flips is '1.5', not int"),
+        ({"whole": 1.1}, "whole is a finite number from 0"),
+        ({"back": float("nan")}, "back is a finite number from 0"),
+        ({"every": 0}, "every is a finite number from 1"),
+        ({"theme": 3}, "theme is '3', not str"),
+        ({"temperature": 0.5}, "can't be told temperature, only walk"),
+    ],
+    "duration-net": [
+        ({"stretch": 1.0}, "stretch is a finite number from 0 to below 1"),
+        ({"stretch": -0.1}, "stretch is a finite number"),
+        ({"temperature": 0.5}, "can't be told temperature, only stretch"),
+    ],
+    "velocity-net": [({"temperature": 0.5}, "can't be told temperature, only seconds and a seed")],
 }
 CONTROLS = [(name, *each) for name, refused in REFUSED.items() for each in refused]
 

@@ -15,7 +15,10 @@ from symphony.systems.iwgan.network import WGANConfig
 from symphony.typed import from_json
 
 EVERY = [(name, size) for name in names() for size in ("tiny", "small", "full")]
-ONE_A_ROOM = ("ngram-2", "char-rnn", "conditional-char-rnn", "rnn-gan", "iwgan", "dcrnn", "pix2pix")
+ONE_A_ROOM = (
+    *("ngram-2", "char-rnn", "conditional-char-rnn", "rnn-gan", "iwgan", "dcrnn", "pix2pix"),
+    *("seqgan", "abc-wgan", "seqae", "duration-net", "velocity-net"),
+)
 
 
 def ranges(chosen):
@@ -119,6 +122,7 @@ def test_what_no_run_could_follow_is_refused_with_its_reason(name, change, sente
         ("iwgan", {"gp_weight": 0.0, "r1_weight": 3, "ema_decay": 0.0}),
         ("rnn-gan", {"replay_batches": 0, "label_flip": 0.999}),
         ("pix2pix", {"drop": (0.0, 0.0), "l1_weight": 0.0}),
+        ("duration-net", {"stretch": 0.0, "jitter": 0.0, "drift": 0.0}),
     ],
 )
 def test_what_lies_at_the_edge_of_a_range_is_taken(name, change):
@@ -211,3 +215,10 @@ def test_the_sizes_of_gans_are_the_originals_where_full():
     assert recipe("iwgan", "full").critic_steps == 5
     assert recipe("dcrnn", "full").network.repeat == 3
     assert recipe("pix2pix", "full").network.channels == 64
+
+
+def test_the_full_duration_net_has_the_originals_layers():
+    network = recipe("duration-net", "full").network
+    assert (network.token_dim, network.duration_dim, network.hidden_size) == (512, 256, 64)
+    assert (network.top_size, network.fc_size) == (128, 200)
+    assert recipe("duration-net").stretch == 0.2  # 80 to 120 %

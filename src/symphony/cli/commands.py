@@ -1,4 +1,4 @@
-"""The commands: train, compose, play, fill, render, evaluate, originality, and two lists."""
+"""The commands: train, compose, play, fill, refine, render, evaluate, originality, lists."""
 
 import dataclasses
 import inspect
@@ -14,6 +14,7 @@ import tyro
 from symphony import systems
 from symphony.cli.app import app, check_places, controls_in, flags_of, print_table, refuse_others
 from symphony.errors import RequestError
+from symphony.files import check_writable, written
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Size = Literal["tiny", "small", "full"]
@@ -112,6 +113,7 @@ def compose(
     seed: int = 0,
     out: Path = Path("piece.mid"),
     mp3: Path | None = None,
+    abc: Path | None = None,
     *,
     controls: Any = None,
 ) -> None:
@@ -129,17 +131,26 @@ def compose(
         seed: the same seed gives the same piece on the same machine.
         out: the MIDI file to write.
         mp3: also write the sound here.
+        abc: also write the tune's text here, of a model that writes ABC notation.
         controls: of the model.
     """
     check_places(out, mp3)
+    if abc is not None:
+        check_writable(abc)
     if corpus is not None and model not in systems.NGRAMS:
         raise RequestError(f"{model} knows what it learned from: --corpus is for n-gram models.")
     said = _checked(model, seconds, seed, controls)
     trained = systems.load(model, "chorales" if corpus is None else corpus)
     (song,) = trained.compose(seconds, seed=seed, **said)
+    if abc is not None and song.abc is None:
+        raise RequestError(f"{model} writes no ABC notation: --abc is for models that do.")
     song.to_midi(out)
     print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
     _sound(song, mp3)
+    if abc is not None:
+        with written(abc) as partial:
+            partial.write_text(str(song.abc))
+        print(f"{abc}: the same as ABC notation")
     print(_verdict(song, trained.recipe.corpus))
 
 
@@ -271,6 +282,47 @@ def fill(
     filled.to_midi(out)
     print(f"{out}: {len(filled)} notes, {len(filled) - len(facade)} of them new")
     _sound(filled, mp3)
+
+
+@app.command
+def refine(
+    song: tyro.conf.Positional[Path],
+    /,
+    durations: bool = False,
+    velocities: bool = False,
+    out: Path = Path("refined.mid"),
+    mp3: Path | None = None,
+) -> None:
+    """Refine a piece of yours: give it clean durations, then velocities as a pianist plays.
+
+    No note is lost and no pitch changes. Example: ``symphony refine sketch.mid --durations
+    --velocities --out x.mid``.
+
+    Args:
+        song: a MIDI or ABC file.
+        durations: let every note and rest last whole sixteenths; music on a grid stays as it is.
+        velocities: let the melody sound above the rest; what has dynamics already keeps them.
+        out: the MIDI file to write.
+        mp3: also write the sound here.
+    """
+    from symphony.corpora import read_song
+
+    check_places(out, mp3)
+    chosen = {"duration-net": durations, "velocity-net": velocities}
+    if not any(chosen.values()):
+        raise RequestError("Say what to refine: --durations, --velocities, or both.")
+    piece = refined = read_song(song)
+    if out.exists() and out.samefile(song):
+        raise RequestError(f"{out} is the piece itself: give --out another name.")
+    for model, wanted in chosen.items():
+        refined = systems.load(model).refine(refined) if wanted else refined
+    refined.to_midi(out)
+    low, high = refined.velocity.min(), refined.velocity.max()
+    print(
+        f"{out}: {len(refined)} notes, {refined.seconds:.1f} s (before {piece.seconds:.1f} s), "
+        f"velocities {low} to {high}"
+    )
+    _sound(refined, mp3)
 
 
 @app.command

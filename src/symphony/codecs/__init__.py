@@ -7,8 +7,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "events": ["EventCodec"],
         "steps": ["StepCodec"],
+        "windows": ["join_windows", "song_windows", "window_sixteenths"],
         "conditions": ["ConditionCodec", "ConditionRows"],
         "constraints": ["LogitsProcessor", "NoteOffConstraint"],
+        "elements": ["distort", "distorted", "estimate_tempo", "to_elements", "with_lengths"],
         "forms": ["correlated_noise", "form_noise", "parse_form", "section_noise"],
         "plans": ["PRESETS", "Plan", "scale_histogram"],
         "rolls": [
@@ -31,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "parse_key",
             "pitch_class_histogram",
         ],
-        "abc": ["AbcCodec"],
+        "abc": ["AbcCodec", "bar_lengths", "readable"],
+        "melody": ["MelodyCodec"],
     },
 )

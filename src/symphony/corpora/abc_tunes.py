@@ -110,17 +110,23 @@ class AbcReader:
             return f"it is longer than {LONGEST_TUNE:,} characters"
         if self._worker is None:
             self._worker = _Worker()
-        answer = self._worker.ask(_plain(tune))
-        if answer is None:  # the worker is gone: the next tune starts another
-            self.close()
-            self.seconds += TUNE_LIMIT
-            return "it crashes or stalls the ABC reader"
-        self.seconds += answer["seconds"]
-        try:
-            with np.errstate(all="ignore"):
-                return _song(tune, answer)
-        except SongError as error:
-            return str(error).rstrip(".")
+        reason = ""
+        # What is set down as it stands comes first: mending may cost an ornament.
+        for text in dict.fromkeys((_plain(tune), mended(_plain(tune)))):
+            answer = self._worker.ask(text)
+            if answer is None:  # the worker is gone: the next tune starts another
+                self.close()
+                self.seconds += TUNE_LIMIT
+                return reason or "it crashes or stalls the ABC reader"
+            self.seconds += answer["seconds"]
+            try:
+                with np.errstate(all="ignore"):
+                    return _song(tune, answer)
+            except SongError as error:
+                reason = reason or str(error).rstrip(".")
+            if not reason.startswith("Error"):  # abc2midi's own complaint of what is written
+                break
+        return reason
 
 
 def _plain(tune: str) -> str:
@@ -130,6 +136,39 @@ def _plain(tune: str) -> str:
         line if re.match(r"[A-Za-z]:|%", line) else re.sub(r"[uv](?=[(\"'.,~_=^A-Ga-g])", "", line)
         for line in lines
     )
+
+
+_FIELD = re.compile(r"[A-Za-z]:|%")  # begins a line that holds no notes
+_CHORD = re.compile(r"[A-G][b#]?(m|min|maj|dim|aug|sus|\+|\d)*(/[A-G][b#]?)?")
+_SECOND_SECTION = re.compile(r"(:\|)(?!\s*[\d\[|:])(?=(?:(?!:\||\|:|::).)*?[\[|]1)", re.DOTALL)
+_KEPT = re.compile(r'"[^"]*"|![^!]*!|\[[A-Za-z]:[^\[\]]*\]')  # what is no note within the music
+
+
+def mended(tune: str) -> str:
+    """A tune without the marks that abc2midi fails on and that change neither pitch nor length.
+
+    Slurs, which it can't read across a broken rhythm or a triplet; letters and dots that stand
+    for ornaments; words in quotes that are no chord, such as "D.C."; double bars typed as "[|]".
+    A section with two endings that says where it is repeated from only by following another
+    repeat gets its "|:". Line ends that mail programs wrote as "=" and "=20" are mended too.
+    """
+    tune = re.sub(r"=20(?=\n)|=\n", "", tune)
+    tune = _SECOND_SECTION.sub(r"\1|:", re.sub(r"\[\|\]?", "|", tune))
+    return "\n".join(line if _FIELD.match(line) else _mended(line) for line in tune.split("\n"))
+
+
+def _mended(line: str) -> str:
+    out, at = [], 0
+    for each in [*_KEPT.finditer(line), None]:
+        music = line[at : each.start() if each else len(line)]
+        music = re.sub(r"\((?!\d)|\)", "", music)  # slurs; "(3" begins a triplet
+        out.append(re.sub(r"[H-Wh-w~.]", "", music))
+        if each is None:
+            break
+        words, at = each.group(), each.end()
+        text = words.startswith('"') and not _CHORD.fullmatch(words.strip('"'))
+        out.append("" if text or words.startswith("!") else words)
+    return "".join(out)
 
 
 def _song(tune: str, answer: dict[str, Any]) -> Song:

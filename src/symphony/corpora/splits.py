@@ -39,7 +39,10 @@ def melody(song: Song) -> np.ndarray:
 
 
 def near_duplicates(
-    songs: Sequence[Song], pieces: Sequence[str] | None = None, progress: bool = False
+    songs: Sequence[Song],
+    pieces: Sequence[str] | None = None,
+    progress: bool = False,
+    gram: int = GRAM,
 ) -> list[int]:
     """The index of the first song of each song's group: of one piece, or near-duplicates.
 
@@ -50,6 +53,7 @@ def near_duplicates(
         songs: any number of songs.
         pieces: the piece of each song, empty strings where unknown.
         progress: show a bar where it takes longer than two seconds.
+        gram: how many intervals in a row count as one find.
     """
     groups = _Groups(len(songs))
     same_piece: dict[str, int] = {}
@@ -66,7 +70,7 @@ def near_duplicates(
         if twin != i:
             groups.merge(i, twin)
             continue
-        found = _hashes(melody(song))
+        found = _hashes(melody(song), gram)
         twin = same_grams.setdefault(_digest(found), i) if len(found) else i
         if twin != i:
             groups.merge(i, twin)
@@ -99,12 +103,12 @@ class _Groups:
         return [smallest.setdefault(self.root(i), i) for i in range(len(self.parent))]
 
 
-def _hashes(top: np.ndarray) -> UInt64[np.ndarray, " g"]:
+def _hashes(top: np.ndarray, gram: int) -> UInt64[np.ndarray, " g"]:
     """The distinct interval grams of a melody as sorted hashes: eight bytes each, not a hundred."""
     steps = np.diff(top).astype(np.int8).view(np.uint8).astype(np.uint64)
-    if len(steps) < GRAM:
+    if len(steps) < gram:
         return np.empty(0, np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(steps, GRAM)
+    windows = np.lib.stride_tricks.sliding_window_view(steps, gram)
     out = np.zeros(len(windows), np.uint64)
     for column in windows.T:
         out = (out ^ column) * np.uint64(0x9E3779B97F4A7C15)

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "bleu_score": ["bleu", "ngram_precisions"],
+        "bleu_score": ["bleu", "ngram_precisions", "sequence_bleu"],
         "components": ["Components", "principal_components"],
         "confidence": ["UNDEFINED", "ConfidenceInterval", "bootstrap", "spearman"],
         "diversity": ["distinct", "pairwise_diversity"],

@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["dynamics"],
+    submodules=["dynamics", "refining"],
     submod_attrs={
         "artifacts": [
             "keep_experiment",
@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "shipped_folder",
             "shipped_search",
         ],
+        "codes": ["accuracy_by_position", "code_measures", "repeated_windows"],
         "conditions": ["condition_table"],
         "controllability": ["Controlled", "random_plans", "requested_and_achieved"],
         "copying": ["against_real", "copying_by_step"],
@@ -22,5 +23,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rolls": ["filling", "form_and_key", "songs_of"],
         "scores": ["evaluate", "evaluation_rows"],
         "seeds": ["train_arms", "train_once"],
+        "walks": ["compare_walks"],
     },
 )

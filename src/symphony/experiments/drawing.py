@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from symphony.corpora import Corpus
+from symphony.errors import RequestError
 from symphony.experiments.scores import MUSICAL, real_windows
 from symphony.training import Trained
 
@@ -29,8 +30,12 @@ def choose_drawing(
         samples, seconds, seed: pieces at each setting, how long, drawn by which seed.
 
     Returns:
-        ``defaults``, a card's; and ``rows``, each with ``temperature``, ``top_p``, ``distance``
-        and the mean of each statistic, the last of validation music.
+        ``defaults``, a card's; and ``rows``, one for each setting that leaves no piece silent, each
+        with ``temperature``, ``top_p``, ``distance`` and the mean of each statistic, the last of
+        validation music.
+
+    Raises:
+        RequestError: silence at every setting.
     """
     codec = trained.recipe.codec
     # As the model could have written them: on its grid, in its classes of loudness.
@@ -42,12 +47,17 @@ def choose_drawing(
     rows: list[dict[str, Any]] = []
     for temperature, top_p in product(TEMPERATURES, TOP_PS):
         how = {"temperature": temperature, "top_p": top_p}
-        songs = trained.compose(seconds, batch=samples, seed=seed, **how)
+        try:
+            songs = trained.compose(seconds, batch=samples, seed=seed, **how)
+        except RequestError:  # drawn so boldly or so meekly, one of its pieces is silent
+            continue
         means = {
             n: float(np.nanmean([measure(s) for s in songs])) for n, measure in MUSICAL.items()
         }
         gaps = [abs(means[n] - np.nanmean(w)) / max(np.nanstd(w), 1e-9) for n, w in wanted.items()]
         rows.append({**how, "distance": float(np.mean(gaps)), **means})
+    if not rows:
+        raise RequestError(f"{trained.name} falls silent at every setting: train it longer.")
     best = min(rows, key=lambda row: row["distance"])
     unseen = {name: float(np.nanmean(values)) for name, values in wanted.items()}
     return {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from torch import set_num_threads
 from tqdm.auto import tqdm
 
 from symphony.errors import RequestError
@@ -45,6 +48,7 @@ def train_arms(
     seeds: Sequence[int],
     runs: Path,
     measure: Callable[[Trained, Data], dict[str, Any]] | None = None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Train every arm of a comparison with every seed, and keep what each run found.
 
@@ -57,6 +61,7 @@ def train_arms(
         runs: where the runs lie, one folder each.
         measure: what else to measure of a trained model, beside the metrics in its card; it gets
             the encoded music of its run, too.
+        processes: how many runs to train at a time, each on one thread where there are several.
 
     Returns:
         ``recipes``, the hash of each arm's; and ``rows``, each with ``arm``, ``seed``,
@@ -65,24 +70,35 @@ def train_arms(
     Raises:
         RequestError: a run in ``runs`` follows another recipe.
     """
+    jobs = [
+        (arm, seed, replace(recipe, seed=seed), runs / f"{arm.replace(' ', '-')}-{seed}")
+        for seed in seeds
+        for arm, recipe in arms.items()
+    ]
+    if processes > 1:
+        with ProcessPoolExecutor(processes, get_context("spawn"), set_num_threads, (1,)) as pool:
+            list(pool.map(_train_quietly, [job[2:] for job in jobs]))  # finished ones are quick
     rows = []
-    for seed in seeds:
-        for arm, recipe in arms.items():
-            folder = runs / f"{arm.replace(' ', '-')}-{seed}"
-            trained = train_once(replace(recipe, seed=seed), folder)
-            card = trained.card
-            metrics: dict[str, Any] = dict(card.metrics)
-            if measure is not None:
-                metrics |= measure(trained, Run(folder).data())
-            rows.append(
-                {"arm": arm, "seed": seed, "minutes": card.minutes}
-                | {"best_step": card.best_step, "curve": card.curve, "metrics": metrics}
-            )
-            tqdm.write(f"{arm}, seed {seed}: {_rounded(metrics)}")
+    for arm, seed, recipe, folder in jobs:
+        trained = train_once(recipe, folder)
+        card = trained.card
+        metrics: dict[str, Any] = dict(card.metrics)
+        if measure is not None:
+            metrics |= measure(trained, Run(folder).data())
+        rows.append(
+            {"arm": arm, "seed": seed, "minutes": card.minutes}
+            | {"best_step": card.best_step, "curve": card.curve, "metrics": metrics}
+        )
+        tqdm.write(f"{arm}, seed {seed}: {_rounded(metrics)}")
     return {
         "recipes": {arm: recipe.hash for arm, recipe in arms.items()},
         "rows": [_rounded(row) for row in rows],
     }
+
+
+def _train_quietly(job: tuple[Recipe, Path]) -> None:
+    """In a process of its own; what is trained lies in the folder."""
+    train_once(*job)
 
 
 def _rounded(value: Any) -> Any:

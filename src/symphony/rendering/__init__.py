@@ -11,6 +11,7 @@ from symphony.rendering.audio import (
     synthesize,
     write_audio,
 )
+from symphony.rendering.board import Board, switchboard
 from symphony.rendering.diagram import Arrow, Node, diagram
 from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
@@ -19,6 +20,7 @@ from symphony.rendering.plots import clock, describe, note_name, overlap, piano_
 
 __all__ = [
     "Arrow",
+    "Board",
     "Node",
     "Notation",
     "Player",
@@ -36,6 +38,7 @@ __all__ = [
     "render_file",
     "sample_history",
     "sound_seconds",
+    "switchboard",
     "synthesize",
     "write_audio",
 ]

@@ -60,7 +60,12 @@ class Notation:
 
 
 def notation(
-    music: Any, measures: int | None = 8, *, meter: str | None = None, pickup: float = 0.0
+    music: Any,
+    measures: int | None = 8,
+    *,
+    meter: str | None = None,
+    pickup: float = 0.0,
+    marked: Any = None,
 ) -> Notation:
     """The first measures of a song as notes on staves.
 
@@ -73,6 +78,7 @@ def notation(
         measures: how many measures; None engraves all.
         meter: time signature of a song, such as "3/4"; 4/4 if left out (MIDI rarely says).
         pickup: quarter notes before the first full measure of a song.
+        marked: which notes of a song to draw in another color, as booleans [n].
 
     Raises:
         SongError: a performance (no quarter notes known), a song without notes, or music that
@@ -89,7 +95,7 @@ def notation(
         if music.abc is not None:
             score = _from_abc(music.abc)
         else:
-            score = piano_score(music, measures, meter or "4/4", pickup)
+            score = piano_score(music, measures, meter or "4/4", pickup, marked)
     elif hasattr(music, "parts") and hasattr(music, "measures"):
         name = (music.metadata.bestTitle or "") if music.metadata else ""
         name = re.sub(r"\.(mxl|xml|musicxml|krn|abc)$", "", name)

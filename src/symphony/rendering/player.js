@@ -40,7 +40,13 @@
       go((length * (event.clientX - box.left)) / box.width);
     };
 
+    // Versions of one piece share a clock: `place` is where the last one moved stands, of 1.
+    const shared = figure.closest("[data-one-clock]");
+    audio.addEventListener("timeupdate", () => {
+      if (shared && !audio.paused) Object.assign(shared, { place: audio.currentTime / length, last: audio });
+    });
     audio.addEventListener("play", () => {
+      if (shared?.last && shared.last !== audio) go(shared.place * length);
       all().forEach((other) => other !== audio && other.pause());
       channel?.postMessage("play");
       follow();

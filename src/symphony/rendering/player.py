@@ -61,12 +61,14 @@ class Players:
     """Several players in a grid of one to three columns, as wide as the page allows."""
 
     players: tuple[Player, ...]
+    one_clock: bool = False
 
     @property
     def html(self) -> str:
         """The grid with one style and one script for all."""
         inside = "".join(one.figure for one in self.players)
-        return f'<div class="symphony-players">{inside}</div>{_assets()}'
+        clock = " data-one-clock" if self.one_clock else ""
+        return f'<div class="symphony-players"{clock}>{inside}</div>{_assets()}'
 
     def _repr_html_(self) -> str:
         return self.html
@@ -130,15 +132,20 @@ def player(
     )
 
 
-def players(items: Sequence[Player]) -> Players:
+def players(items: Sequence[Player], *, one_clock: bool = False) -> Players:
     """Players in a grid: three columns on a wide page, one on a phone.
+
+    Args:
+        items: what :func:`player` made.
+        one_clock: they play versions of one piece: who starts another hears it go on from the
+            same place, as a share of its length.
 
     Raises:
         RequestError: nothing to show.
     """
     if not items:
         raise RequestError("A grid of players needs at least one player.")
-    return Players(tuple(items))
+    return Players(tuple(items), one_clock)
 
 
 def _sign(originality: Any) -> tuple[str, bool]:

@@ -14,9 +14,12 @@ from symphony.song import Song
 MIDDLE_C = 60
 GRIDS = (4, 3)  # sixteenths and eighth triplets: what a quarter note is divided into
 MOST_MEASURES = 400
+MARK = "#c4512d"
 
 
-def piano_score(song: Song, measures: int | None, meter: str, pickup: float) -> Any:
+def piano_score(
+    song: Song, measures: int | None, meter: str, pickup: float, marked: Any = None
+) -> Any:
     """A music21 score of two staves; the arguments are those of ``notation``.
 
     Raises:
@@ -55,6 +58,7 @@ def piano_score(song: Song, measures: int | None, meter: str, pickup: float) -> 
     last = whole * (measures or MOST_MEASURES)
     score = stream.Score()
     hands = [song.pitch >= MIDDLE_C, song.pitch < MIDDLE_C]
+    colored = np.zeros(len(song), bool) if marked is None else np.asarray(marked, bool)
     until = max((o + d for o, d in zip(onset, duration, strict=True) if o < last), default=whole)
     until = min(last, -(-until // whole) * whole)
     for number, hand in enumerate(hands):
@@ -64,9 +68,21 @@ def piano_score(song: Song, measures: int | None, meter: str, pickup: float) -> 
             if onset[i] < last
         ]
         staff = _staff(rows, whole, until, lead, meter, key.KeySignature(estimate.sharps), number)
+        _mark(staff, {(onset[i], int(song.pitch[i])) for i in np.flatnonzero(hand & colored)}, lead)
         score.insert(0, staff)
     score.insert(0, layout.StaffGroup(list(score.parts), symbol="brace", barTogether=True))
     return score
+
+
+def _mark(staff: Any, notes: set[tuple[Fraction, int]], lead: Fraction) -> None:
+    """Color the notes of a staff that begin at these times with these pitches."""
+    for chord in staff.recurse().notes:
+        if chord.tie is not None and chord.tie.type != "start":
+            continue  # the rest of a note that has its color where it begins
+        at = chord.getOffsetInHierarchy(staff) + lead  # a pickup's measure is short
+        for note in getattr(chord, "notes", [chord]):
+            if (Fraction(at).limit_denominator(12), note.pitch.midi) in notes:
+                note.style.color = MARK
 
 
 def quantized(onset: np.ndarray, duration: np.ndarray) -> tuple[list[Fraction], list[Fraction]]:

@@ -33,7 +33,14 @@ ROOMS = {  # recipe -> room of its system
     "iwgan": "iwgan",
     "dcrnn": "dcrnn",
     "pix2pix": "pix2pix",
+    "seq-autoencoder": "seqae",
+    "seqae": "seqae",
+    "seqae-chorales": "seqae",
     "unet": "pix2pix",
+    "seqgan": "seqgan",
+    "abc-wgan": "abc_wgan",
+    "duration-net": "duration_net",
+    "velocity-net": "velocity_net",
 }
 
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from symphony.errors import RequestError
+from symphony.errors import RequestError, SongError
 from symphony.song import Song
 from symphony.training.data import Data
 from symphony.typed import check_fields, count, ranged
@@ -231,7 +231,8 @@ class Trained:
         known = [each.name for each in dataclasses.fields(self.system.controls)]
         for name in controls:
             if name not in known:
-                raise RequestError(f"{self.name} can't be told {name}, only {', '.join(known)}.")
+                only = ", ".join(known) or "seconds and a seed"
+                raise RequestError(f"{self.name} can't be told {name}, only {only}.")
         chosen = self.system.controls(**(self.card.defaults | controls))
         check_fields(chosen)
         return chosen
@@ -247,6 +248,19 @@ class Trained:
             raise RequestError(f"A seed is a whole number from 0, not {seed}.")
         filled: Song = self._capable("fill", "fill a song")(self, song, seed=seed)
         return filled
+
+    def refine(self, song: Song) -> Song:
+        """A song with its durations or its velocities refined; no pitch changes, no note is lost.
+
+        Raises:
+            RequestError: a system that can't refine.
+            SongError: a song without notes.
+        """
+        refine = self._capable("refine", "refine a song")
+        if not len(song):
+            raise SongError("There is nothing to refine: the song has no notes.")
+        refined: Song = refine(self, song)
+        return refined
 
     def _capable(self, method_name: str, what: str) -> Any:
         """The system's method of this name, which it has or hasn't."""

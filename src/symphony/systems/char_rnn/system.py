@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional
 
-from symphony.codecs import EventCodec
 from symphony.systems.char_rnn.network import CharLSTM, CharLSTMConfig
 from symphony.systems.streams import ALL_KEYS, TINY, StreamRecipe, StreamSystem, draw_windows
 from symphony.training.data import Data
@@ -63,18 +62,10 @@ OVERFIT: dict[str, Any] = {
     **{"subset": 32, "steps": 4500, "keep": "last", "evaluate_every": 50},
     "snapshots": (100, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 4500),
 }
-# Much more music than a small network can take in: it needs no dropout.
-PERFORMANCES: dict[str, Any] = {
-    **CHORALES,
-    **{"corpus": "asap", "network": WIDE, "evaluate_every": 500},
-    # Seven classes of loudness leave a pianist two or three. And keys, not pedals: a network that
-    # also learns when each pedalled note dies away holds thrice as many notes as pianists do.
-    "codec": EventCodec(velocity_bins=32, pedal=False),
-}
 VARIANTS: dict[str, dict[str, Any]] = {
     "char-rnn": CHORALES,
     "char-rnn-overfit": OVERFIT,
-    "char-rnn-performances": PERFORMANCES,
+    "char-rnn-performances": {"corpus": "asap", "steps": 1300},
     "char-rnn-reported": REPORTED,
 }
 

@@ -167,7 +167,7 @@ class ConvEncoder(nn.Module):
             nn.Conv2d(a, b, 5, stride=s, padding=2)
             for a, b, s in ((1, c, 2), (c, 2 * c, 2), (2 * c, 4 * c, 2), (4 * c, 4 * c, 1))
         )
-        self.size = 4 * c * -(-height // 8) * -(-width // 8)  # three layers halve, rounding up
+        self.size = 4 * c * (height // 8) * (width // 8)
 
     def forward(self, picture: Float[Tensor, "B h w"]) -> Float[Tensor, "B size"]:
         """The last maps, flat."""
@@ -182,8 +182,11 @@ class DCRNNCritic(nn.Module):
 
     def __init__(self, config: DCRNNConfig) -> None:
         super().__init__()
-        self.keys = slice(config.lowest, config.lowest + config.pitches)
-        self.roll = ConvEncoder(config.steps, config.pitches, config.critic_channels)
+        top = config.lowest + config.pitches
+        # The strips' keys, and some beside them: three layers halve what they see.
+        self.keys = slice(config.lowest // 8 * 8, -(-top // 8) * 8)
+        heard = self.keys.stop - self.keys.start
+        self.roll = ConvEncoder(config.steps, heard, config.critic_channels)
         self.form = ConvEncoder(config.steps, config.steps, config.critic_channels)
         self.key = nn.Linear(OCTAVE * OCTAVE, 32) if config.conditional else None
         size = self.roll.size + self.form.size + (32 if config.conditional else 0)

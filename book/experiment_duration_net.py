@@ -1,0 +1,38 @@
+"""Chapter 11's comparison of Duration Nets, and of the ways that need none.
+
+Trains three seeds of each: a Duration Net, one that reads onwards only, and one that answers with
+a number. The result lies beside the shipped weights, for the chapter to show.
+
+Run it with ``python book/experiment_duration_net.py``; a stopped run goes on where it left off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from symphony import load_corpus
+from symphony.experiments import keep_experiment, refining, train_arms
+from symphony.systems import recipe
+from symphony.training import Data, Trained
+
+MODEL = "duration-net"
+RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
+SEEDS = (0, 1, 2)
+BASE = replace(recipe(MODEL), steps=400)
+ARMS = {
+    "both noises": BASE,
+    "onwards only": replace(BASE, network=replace(BASE.network, bidirectional=False)),
+    "squared error": replace(BASE, network=replace(BASE.network, classes=False)),
+}
+
+
+if __name__ == "__main__":
+    corpus = load_corpus(BASE.corpus)
+
+    def measure(trained: Trained, data: Data) -> dict[str, Any]:
+        return refining.duration_results(trained, corpus)
+
+    found = train_arms(ARMS, SEEDS, RUNS, measure)
+    keep_experiment(MODEL, found | {"baselines": refining.duration_baselines(corpus)})

@@ -1,0 +1,76 @@
+"""Chapter 10's comparison: what does each term of the Continuous SeqAE's objective do?
+
+The report's four rows, its three designs of the continuous loss, straight-through gradients, more
+levels (FSQ), a VAE, and a sweep of the continuous loss's weight, on folk tunes; the four rows on
+chorales; the plain autoencoder with longer windows. Then four ways to walk among the codes of the
+model that ships, one of them learned. Three seeds each. The result lies beside the
+shipped weights, for the chapter to show.
+
+Run it with ``python book/experiment_seqae.py``, two runs at a time (or as many as it is given); a
+stopped run goes on where it left off.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from symphony import load_corpus
+from symphony.experiments import (
+    code_measures,
+    compare_walks,
+    keep_experiment,
+    train_arms,
+    train_once,
+)
+from symphony.systems import recipe
+
+MODEL = "seqae"
+RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
+SEEDS = (0, 1, 2)
+SHORT = {"steps": 400, "evaluate_every": 400, "subset": 600, "validation_windows": 2048}
+FULL = replace(recipe(MODEL), **SHORT)
+BARE = replace(FULL, con_weight=0.0, q_weight=0.0)
+CHORALES = replace(recipe("seqae-chorales"), **SHORT | {"subset": None})
+PLAIN = replace(recipe("seq-autoencoder"), batch=8, **SHORT)
+SWEEP = (0.25, 2.0)  # times the continuous loss's weight
+ABLATION = {
+    "vanilla": BARE,
+    "continuous": FULL,
+    "only L_con": replace(FULL, q_weight=0.0),
+    "only L_q": replace(FULL, con_weight=0.0),
+}
+OTHERS = {
+    "plain distance": replace(FULL, continuity="plain"),
+    "hinge": replace(FULL, continuity="hinge"),
+    "straight-through": replace(BARE, gradient="straight-through"),
+    "FSQ": replace(
+        BARE, gradient="straight-through", network=replace(FULL.network, digits=8, levels=4)
+    ),
+    "VAE": replace(BARE, network=replace(FULL.network, variational=True)),
+}
+WEIGHTS = {f"L_con x {k:g}": replace(FULL, con_weight=k * FULL.con_weight) for k in SWEEP}
+ON_CHORALES = {
+    "chorales vanilla": replace(CHORALES, con_weight=0.0, q_weight=0.0),
+    "chorales continuous": CHORALES,
+    "chorales only L_con": replace(CHORALES, q_weight=0.0),
+    "chorales only L_q": replace(CHORALES, con_weight=0.0),
+}
+LENGTHS = {
+    f"{onsets} onsets": replace(
+        PLAIN, network=replace(PLAIN.network, onsets=onsets, window=2 * onsets)
+    )
+    for onsets in (4, 8, 16)
+}
+ARMS = ABLATION | OTHERS | WEIGHTS | ON_CHORALES | LENGTHS
+
+
+if __name__ == "__main__":
+    processes = int(sys.argv[1]) if len(sys.argv) > 1 else 2
+    found = train_arms(ARMS, SEEDS, RUNS, code_measures, processes)
+    corpus = load_corpus(FULL.corpus)
+    walker = train_once(recipe(MODEL), RUNS.parent / f"{MODEL}-small")
+    # Rewards are counted on training tunes, judged by a model of validation tunes, begun in tests.
+    found["walks"] = compare_walks(walker, corpus.train, corpus.validation, corpus.test, SEEDS)
+    keep_experiment(MODEL, found)

@@ -1,0 +1,40 @@
+"""Chapter 11's comparison of Velocity Nets, and of the ways that need none.
+
+Trains three seeds of each: a Velocity Net, and one whose loss counts silence too. The result lies
+beside the shipped weights, for the chapter to show.
+
+Run it with ``python book/experiment_velocity_net.py``, where the corpus asap is; a stopped run
+goes on where it left off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from symphony import load_corpus
+from symphony.experiments import keep_experiment, refining, train_arms
+from symphony.systems import recipe
+from symphony.training import Data, Trained
+
+MODEL = "velocity-net"
+RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
+SEEDS = (0, 1, 2)
+BASE = replace(recipe(MODEL), steps=300, batch=16)
+ARMS = {
+    "masked": BASE,
+    "silence counted": replace(BASE, network=replace(BASE.network, masked=False)),
+}
+
+
+if __name__ == "__main__":
+    corpus = load_corpus(BASE.corpus)
+
+    def measure(trained: Trained, data: Data) -> dict[str, Any]:
+        way = refining.network_velocities(trained)
+        return {"scores": refining.velocity_scores(way, corpus.test)}
+
+    found = train_arms(ARMS, SEEDS, RUNS, measure)
+    baselines = refining.velocity_table(corpus.train, corpus.test)
+    keep_experiment(MODEL, found | {"baselines": baselines})

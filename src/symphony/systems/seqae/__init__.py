@@ -1,0 +1,1 @@
+"""Sequential autoencoders: windows of music as codes, songs as walks among codes (chapter 10)."""

@@ -1,0 +1,1 @@
+"""SeqGAN: a generator of symbols that learns from rewards (chapter 7)."""

@@ -1,0 +1,1 @@
+"""The Velocity Net: notes in, how hard a pianist would strike each out (chapter 11)."""
