@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from symphony import load_corpus
 from symphony.experiments import keep_experiment, refining, train_arms
 from symphony.systems import recipe
-from symphony.training import Data, Trained
 
 MODEL = "duration-net"
 RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
@@ -30,9 +28,5 @@ ARMS = {
 
 if __name__ == "__main__":
     corpus = load_corpus(BASE.corpus)
-
-    def measure(trained: Trained, data: Data) -> dict[str, Any]:
-        return refining.duration_results(trained, corpus)
-
-    found = train_arms(ARMS, SEEDS, RUNS, measure)
+    found = train_arms(ARMS, SEEDS, RUNS, lambda t, _: refining.duration_results(t, corpus))
     keep_experiment(MODEL, found | {"baselines": refining.duration_baselines(corpus)})

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from symphony import load_corpus
 from symphony.experiments import keep_experiment, refining, train_arms
 from symphony.systems import recipe
-from symphony.training import Data, Trained
 
 MODEL = "velocity-net"
 RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
@@ -30,11 +28,13 @@ ARMS = {
 
 if __name__ == "__main__":
     corpus = load_corpus(BASE.corpus)
-
-    def measure(trained: Trained, data: Data) -> dict[str, Any]:
-        way = refining.network_velocities(trained)
-        return {"scores": refining.velocity_scores(way, corpus.test)}
-
-    found = train_arms(ARMS, SEEDS, RUNS, measure)
+    found = train_arms(
+        ARMS,
+        SEEDS,
+        RUNS,
+        lambda t, _: {
+            "scores": refining.velocity_scores(refining.network_velocities(t), corpus.test)
+        },
+    )
     baselines = refining.velocity_table(corpus.train, corpus.test)
     keep_experiment(MODEL, found | {"baselines": baselines})

@@ -150,7 +150,8 @@ def test_velocity_scores_of_what_was_played_are_perfect_and_of_a_constant_say_no
     )
     flat = refining.velocity_scores(lambda song: np.full(len(song), 59.5), songs)
     assert flat["error"]["estimate"] == pytest.approx(20.0)
-    assert flat["correlation"]["estimate"] == 0.0
+    assert flat["correlation"]["estimate"] == flat["spread"]["estimate"] == 0.0
+    assert played["spread"]["estimate"] == pytest.approx(np.arange(80).std())
 
 
 def test_one_note_is_moved_and_looked_up_where_it_went():

@@ -282,16 +282,17 @@ def velocity_scores(
 
     Returns:
         ``error``: mean absolute error in MIDI velocities; ``correlation`` with the velocities
-        played, 0 where all notes get the same; ``contrast``: see :func:`contrast`. Each the mean
-        over performances with its 95 % bootstrap interval.
+        played, 0 where all notes get the same; ``contrast``: see :func:`contrast`; ``spread``: the
+        standard deviation. Each the mean over performances with its 95 % bootstrap interval.
     """
     rows = []
     for song in songs:
         found, played = way(song), song.velocity.astype(float)
         flat = np.ptp(found) == 0 or np.ptp(played) == 0
         related = 0.0 if flat else float(np.corrcoef(found, played)[0, 1])
-        rows.append((np.abs(found - played).mean(), related, contrast(song, found)))
-    names = ("error", "correlation", "contrast")
+        error = np.abs(found - played).mean()
+        rows.append((error, related, contrast(song, found), found.std()))
+    names = ("error", "correlation", "contrast", "spread")
     each = zip(names, np.array(rows).T, strict=True)
     return {name: bootstrap(values)._asdict() for name, values in each}
 
