@@ -26,6 +26,7 @@ MODEL = "seqgan"
 RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
 SEEDS = (0, 1, 2)
 ARM = "roll-outs"
+ARMS = {ARM: recipe(MODEL)}
 TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2)
 COUNT, REFERENCES = 64, 400  # melodies of each kind, and unseen ones to compare them with
 
@@ -75,4 +76,4 @@ def rewarded(trained: Trained, melodies: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    keep_experiment(MODEL, train_arms({ARM: recipe(MODEL)}, SEEDS, RUNS, beside))
+    keep_experiment(MODEL, train_arms(ARMS, SEEDS, RUNS, beside))
