@@ -36,10 +36,8 @@ BASE = replace(
     name="experiment",
     corpus="chorales",
     codec=recipe("char-rnn").codec,
-    network=replace(recipe(MODEL).network, num_layers=1),
-    steps=1000,
-    window=128,
-    lr=3e-3,
+    network=replace(recipe(MODEL).network, hidden_size=256),
+    **{"steps": 1000, "lr": 3e-3, "schedule": "linear", "warmup": 0, "evaluate_every": 100},
 )
 
 
