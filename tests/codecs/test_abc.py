@@ -52,7 +52,7 @@ def test_any_characters_can_be_counted():
 
 
 def test_what_is_readable_keeps_octaves_where_abc_has_them():
-    assert readable("C,2 a,3 G'4|b'(=e)%%z10") == "C,2a3G4|b'=ez1"
+    assert readable("C,2 a,3 G'4|b'(=e)%%z10") == "C,2aG|b'=ez1"
 
 
 def test_headers_say_which_tunes_fit():
