@@ -51,6 +51,10 @@ def test_any_characters_can_be_counted():
         assert set(readable(body)) <= set("_^=ABCDEFGabcdefgz|,'123456789")
 
 
+def test_what_is_readable_keeps_octaves_where_abc_has_them():
+    assert readable("C,2 a,3 G'4|b'(=e)%%z10") == "C,2aG|b'=ez1"
+
+
 def test_headers_say_which_tunes_fit():
     assert JIG.matches(tune())  # 6/8 counts in eighths where nothing is said
     for other in ("M:4/4", "M:6/8\nL:1/4", "M:none", "N:6/8"):

@@ -141,4 +141,4 @@ def bar_lengths(body: str) -> list[Fraction]:
 
 def readable(body: str) -> str:
     """What of a body any reader can read: notes, rests and bars, none longer than nine units."""
-    return "".join(re.findall(r"[_^=]?[A-Ga-g][,']?[1-9]?|z[1-9]?|\|", body))
+    return "".join(re.findall(r"[_^=]?(?:[A-G],?|[a-g]'?)[1-9]?|z[1-9]?|\|", body))
