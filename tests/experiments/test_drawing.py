@@ -15,7 +15,7 @@ from symphony.training import Card
 class Told:
     """A model whose pieces are validation music at one setting, and noise at all others."""
 
-    recipe = recipe("char-rnn")
+    name, recipe = "told", recipe("char-rnn")
 
     def __init__(self, songs, noise, best):
         self.songs, self.noise, self.best = songs, noise, best
