@@ -46,6 +46,7 @@ SHIPPED_RECIPES = (
     "dcrnn",
     "pix2pix",
     "seqgan",
+    "abc-wgan",
 )
 # Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
 DRAWN_AS_CHOSEN = ("char-rnn",)
