@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from symphony.corpora import parse_tunes
 from symphony.evaluation import sequence_bleu
@@ -62,11 +63,18 @@ def beside(trained: Trained, data: Data) -> dict[str, Any]:
         return r.codec.head("line") + body + "\n"
 
     lines = learner.written(trained.nets["generator"], COUNT, 2)
+    # Models that read their own distributions write the likeliest characters, the others draw. So
+    # that this difference isn't taken for one of training, all are also made to draw.
+    rng = torch.Generator().manual_seed(r.seed)
+    noise = torch.randn(COUNT, r.network.noise, generator=rng)
+    uniform = torch.rand(COUNT, r.network.steps, generator=rng)
+    drawn = measured(learner.write(trained.nets["generator"], noise, uniform, 1.0))
     found: dict[str, Any] = measured(lines) | {"lines": [r.codec.body(row) for row in lines[:6]]}
+    found["drawn"] = drawn
     if r.loss != "likelihood" and r.curriculum and r.variable_length and r.teacher_helping:
-        size, rng = r.network.steps, np.random.default_rng(r.seed)
+        size, chance = r.network.steps, np.random.default_rng(r.seed)
         stream = np.asarray(data.train["characters"])
-        anchors = {"uniform noise": rng.integers(0, r.codec.vocab_size, (COUNT, size))}
+        anchors = {"uniform noise": chance.integers(0, r.codec.vocab_size, (COUNT, size))}
         for order in range(1, 5):
             table = NGramTable(r.codec.vocab_size, order).fit(stream)
             anchors[f"n-gram, order {order}"] = generate(table, size, batch=COUNT, seed=r.seed)
