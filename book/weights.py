@@ -53,6 +53,7 @@ SHIPPED_RECIPES = (
     "duration-net",
     "velocity-net",
     "seqgan",
+    "abc-wgan",
 )
 # Nets that refine compose nothing of their own: what they do to held-out music is measured.
 REFINED = {

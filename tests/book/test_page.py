@@ -131,7 +131,7 @@ def test_no_warning_and_no_error_is_printed_among_a_chapters_outputs(open_page, 
 def test_every_figure_has_a_caption(open_page, name):
     bare = open_page(name).evaluate("""
         [...document.querySelectorAll('.cell_output img')]
-            .filter(i => !(i.closest('figure')?.querySelector('figcaption')?.innerText.trim()))
+            .filter(i => !(i.closest('figure')?.querySelector('figcaption')?.textContent.trim()))
             .map(i => i.alt || i.src.slice(-40))
         """)
     assert bare == []
