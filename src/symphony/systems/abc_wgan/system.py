@@ -85,6 +85,8 @@ class AbcWGAN:
     def encode(self, corpus: Corpus) -> Data:
         """The ``characters`` of each split, and the bars where a whole line may begin.
 
+        A recipe's subset counts tunes of its meter.
+
         Raises:
             SongError: no tunes of this meter that are long enough.
         """
@@ -106,7 +108,11 @@ class AbcWGAN:
             found = {"starts": np.concatenate(starts).astype(np.int64)}
             return found | {"characters": np.concatenate(bodies)}
 
-        return encode_splits(corpus, self.recipe.subset, encode)
+        data = encode_splits(corpus, None, encode)
+        if self.recipe.subset is None:
+            return data
+        fitting = [song for song in corpus.subset(len(corpus.train)) if codec.matches(song)]
+        return replace(data, arrays={**data.arrays, "train": encode(fitting[: self.recipe.subset])})
 
     def build(self, data: Data) -> Nets:
         """Generator, critic, and Fisher GAN's multiplier."""
