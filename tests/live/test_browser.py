@@ -311,11 +311,14 @@ def test_a_midi_keyboard_and_a_tilted_phone_lead(browser, folder):
     for data in ([0xB0, 1, 127], [0xB3, 74, 0], [0x90, 1, 5], [0xB0, 7, 9], [0xB0, 1]):
         page.evaluate("data => theInput.onmidimessage({ data })", data)
     assert (density.input_value(), height.input_value()) == ("1", "0")
-    page.get_by_role("button", name="Tilt to lead").click()
+    tilt = page.get_by_role("button", name="Tilt to lead")
+    tilt.click()  # asks for permission first, and that takes the browser a while
+    page.wait_for_function("e => e.ariaPressed === 'true'", arg=tilt.element_handle())
     for beta, gamma in ((80, -40), (None, None)):
         page.evaluate(TILT, [beta, gamma])
     assert (density.input_value(), height.input_value()) == ("0", "1")
-    page.get_by_role("button", name="Tilt to lead").click()
+    tilt.click()
+    page.wait_for_function("e => e.ariaPressed === 'false'", arg=tilt.element_handle())
     page.evaluate(TILT, [40, 0])
     assert height.input_value() == "1"
     page.close()
