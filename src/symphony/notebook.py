@@ -102,13 +102,14 @@ def diagram(nodes: Mapping[str, Node], arrows: Sequence[Arrow], caption: str, la
     )
 
 
-def finding(sentence: str, *, holds: bool, shipped: bool = True) -> Markdown:
+def finding(sentence: str, *, holds: bool = True, shipped: bool = True) -> Markdown:
     """One sentence that says what came out, and is held to it.
 
     Args:
         sentence: what the run that comes with this book shows.
-        holds: the condition under which it is true, as the run at hand has it.
-        shipped: False under a reader's own parameters, where the sentence is judged, not failed.
+        holds: the condition under which it is true, as the run at hand has it; left out where the
+            run itself chooses the words, so that there is nothing to guard.
+        shipped: False under a reader's own parameters, where the sentence is marked, not failed.
 
     Raises:
         AssertionError: the shipped run says otherwise, so the prose would be wrong.

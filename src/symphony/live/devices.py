@@ -77,7 +77,7 @@ class Camera:
             self._line.close()
 
     def read(self, now: float) -> Reading:
-        """The last place that was told."""
+        """The last place that was received."""
         data = self._rest + (self._line.read(4096) if self._line is not None else b"")
         *lines, self._rest = data.split(b"\n")
         self._rest = self._rest[-LONGEST_LINE:]  # noise without an end of line
@@ -227,11 +227,11 @@ class Phone:
             self._socket = None
 
     def read(self, now: float) -> Reading:
-        """The last place that was told."""
+        """The last place that was received."""
         for packet in self._packets():
-            told = [v for path, v in parse_osc(packet) if path == self._path]
-            if told and len(told[-1]) == self.channels:
-                self._latest = Reading(np.array(told[-1]), now)
+            sent = [v for path, v in parse_osc(packet) if path == self._path]
+            if sent and len(sent[-1]) == self.channels:
+                self._latest = Reading(np.array(sent[-1]), now)
             else:
                 self.refused += 1
         seen = self._latest

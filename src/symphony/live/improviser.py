@@ -117,7 +117,7 @@ class Report:
     dropped_branches: int = 0  # that the sound overtook
     controls: list[Control] = field(default_factory=list)
     look_ahead: float = 0.0  # at the end
-    notices: list[str] = field(default_factory=list)  # what a player should be told
+    notices: list[str] = field(default_factory=list)  # what a player should know
     faults: dict[str, int] = field(default_factory=dict)  # of the source
     played: list[Played] = field(default_factory=list)
 

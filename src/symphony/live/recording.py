@@ -31,7 +31,7 @@ class Recording:
         model: the model's name, or the folder of its run.
         weights: SHA-256 of its weights.
         seed: of the piece.
-        controls: what the system was told beside the hand.
+        controls: the system's, beside the hand.
         changes: (step from which they hold, the inputs).
         pauses: (step, seconds by which it came too late).
         cuts: (step, seconds to which it was cut, being a wait).

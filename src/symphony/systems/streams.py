@@ -261,7 +261,7 @@ class LedEvents:
     def cut(
         self, state: EventState, inputs: np.ndarray, seconds: float
     ) -> tuple[Moment, EventState]:
-        """A shift of so many seconds, up to one: the network is told that it waited no longer."""
+        """A shift of so many seconds, up to one: the network reads that it waited no longer."""
         steps = min(max(math.ceil(seconds / STEP - 1e-6), 1), SHIFTS)
         return self._played(state, SHIFT + steps - 1, self._forward(state, inputs)[1])
 
