@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +74,14 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         why = str(error).split("!")[0].removeprefix("MiniMidi: ")  # the rest: the parser's cursor
         why = why.replace("Invaild midi", "Invalid MIDI")
         raise SongError(f"{label} is broken MIDI and can't be read: {why}.") from None
-    tracks = [track for track in score.tracks if not track.is_drum]
-    tables = [notes for notes in (track.notes for track in tracks) if len(notes)]
-    count = sum(map(len, tables))
+    tables, pedals, count = [], [], 0
+    for track in score.tracks:
+        if not track.is_drum:
+            if found := len(track.notes):
+                tables.append(track.notes)
+                count += found
+            if len(track.pedals):
+                pedals.append(track.pedals.numpy())
     if not count:
         raise SongError(f"{label} holds no notes.")
     if score.ticks_per_quarter < 1:
@@ -86,25 +92,18 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
     note = parts[0]
     if len(parts) > 1:
         note = {k: np.concatenate([part[k] for part in parts]) for k in note}
-    pedals = [track.pedals.numpy() for track in tracks if len(track.pedals)]
 
     # What follows costs a small file more than its parser does, call by call: hence two rows for
     # starts and stops, and no arithmetic on pedals or tempo changes that aren't there.
     per_quarter = score.ticks_per_quarter
-    ticks, begun, mspq = _tempo_map(score.tempos.numpy(), per_quarter)
-
-    def seconds(tick: np.ndarray) -> np.ndarray:
-        if len(ticks) == 1:  # one tempo, as in every recorded performance
-            return tick * (mspq[0] / 1e6 / per_quarter)
-        at = np.searchsorted(ticks, tick, side="right") - 1
-        return begun[at] + (tick - ticks[at]) * (mspq / 1e6 / per_quarter)[at]
+    tempo, seconds = _tempo(score.tempos, per_quarter)
 
     pitch, velocity = note["pitch"], note["velocity"]
     span = np.empty((2, count), np.int64)  # ticks at which notes start and stop
     span[0] = note["time"]
     np.add(span[0], np.maximum(note["duration"], 0), out=span[1])
     order = span[0] * 128 + pitch
-    if not (order[1:] >= order[:-1]).all():
+    if np.count_nonzero(order[1:] >= order[:-1]) < count - 1:
         sorting = np.argsort(order, kind="stable")
         span, pitch, velocity = span[:, sorting], pitch[sorting], velocity[sorting]
     times, quarters = seconds(span), NO_QUARTERS
@@ -112,12 +111,11 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         raise SongError(f"{label} lasts more than a day: its timing must be broken.")
     times[1] -= times[0]  # from when notes end to how long they last
     np.maximum(times[1], SHORTEST_NOTE, out=times[1])
-    if pitch.min() < 0:  # a signed byte
+    if not pitch.tobytes().isascii():  # a byte above 127
         raise SongError(f"A pitch lies between 0 and 127; {label} has others.")
     probe = span[0, :: max(count // 512, 1)]  # enough to tell a score from a performance
-    remainder = probe * GRID % per_quarter
-    off_grid = np.minimum(remainder, per_quarter - remainder)  # in ticks, times GRID
-    if np.count_nonzero(off_grid <= GRID) >= 0.9 * len(probe):
+    # In ticks times GRID: a tick too early or too late is on the grid, too.
+    if np.count_nonzero((probe * GRID + GRID) % per_quarter <= 2 * GRID) >= 0.9 * len(probe):
         span[1] -= span[0]
         quarters = tuple(span / per_quarter)
     pedal = NO_PEDAL
@@ -133,12 +131,12 @@ def read_notes(file: str | Path | bytes) -> dict[str, Any]:
         "velocity": np.maximum(velocity, 1).astype(np.uint8),
         "onset_quarters": quarters[0],
         "duration_quarters": quarters[1],
-        "tempo": np.array([begun, 60e6 / mspq]).T.copy(),
+        "tempo": tempo,
         "pedal": pedal,
     }
     for column in columns.values():
         if column is not None:
-            column.flags.writeable = False
+            column.setflags(write=False)
     return columns
 
 
@@ -197,18 +195,27 @@ def pretty_midi_notes(midi: pretty_midi.PrettyMIDI) -> dict[str, Any]:
     }
 
 
-def _tempo_map(
-    changes: dict[str, np.ndarray], per_quarter: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ticks, seconds and microseconds a quarter note at the beginning and at each change."""
-    ticks, mspq = changes["time"].astype(np.int64), np.maximum(changes["mspq"], 1.0)
-    if len(ticks) == 1 and ticks[0] == 0:  # as most files have it
-        return ticks, np.zeros(1), mspq
-    ticks, mspq = np.append(0, ticks), np.append(500_000.0, mspq)
+def _tempo(changes: Any, per_quarter: int) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """A song's tempo rows, and what makes seconds of ticks, from symusic's tempo changes."""
+    if len(changes) == 1 and changes[0].time == 0:  # one tempo, as most files have it
+        only = max(changes[0].mspq, 1)
+        factor = only / 1e6 / per_quarter
+        return np.array([[0.0, 60e6 / only]]), lambda tick: tick * factor
+    found = changes.numpy()
+    ticks = np.append(0, found["time"].astype(np.int64))
+    mspq = np.append(500_000.0, np.maximum(found["mspq"], 1.0))
     last_of_tick = np.append(np.diff(ticks) > 0, True)  # the last change at a tick counts
     ticks, mspq = ticks[last_of_tick], mspq[last_of_tick]
-    begun = np.append(0.0, np.cumsum(np.diff(ticks) * (mspq / 1e6 / per_quarter)[:-1]))
-    return ticks, begun, mspq
+    per_tick = mspq / 1e6 / per_quarter
+    begun = np.append(0.0, np.cumsum(np.diff(ticks) * per_tick[:-1]))
+
+    def seconds(tick: np.ndarray) -> np.ndarray:
+        if len(ticks) == 1:
+            return tick * per_tick[0]
+        at = np.searchsorted(ticks, tick, side="right") - 1
+        return begun[at] + (tick - ticks[at]) * per_tick[at]
+
+    return np.array([begun, 60e6 / mspq]).T.copy(), seconds
 
 
 def _unwrapped(data: bytes) -> bytes:

@@ -324,9 +324,7 @@ class Song:
         source = "" if isinstance(file, bytes) else shown(os.path.basename(file))  # noqa: PTH119
         stem = os.path.splitext(source)[0] if name is None else shown(name)  # noqa: PTH122
         song = object.__new__(cls)  # past the checks: they would take half as long as reading
-        columns = read_notes(file) | {"name": stem, "source": source}
-        for column, value in (columns | {"abc": None}).items():
-            object.__setattr__(song, column, value)
+        vars(song).update(read_notes(file), name=stem, source=source, abc=None)
         return song
 
     def to_midi(self, path: str | Path | None = None) -> bytes:
