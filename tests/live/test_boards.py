@@ -189,8 +189,8 @@ LED = """(packed) => {
   return {
     answers, underruns, taken: taken.length, made, heard: heard.length,
     queue: improviser.line.steps.length, rows: heard.map((s) => s.due), first: heard[begun].due,
-    plans: heard.slice(begun, begun + 3).map((s) => s.before.network.at), spent: improviser.report.spent,
-    steps: improviser.report.steps,
+    plans: heard.slice(begun, begun + 3).map((s) => s.before.network.at),
+    spent: improviser.report.spent, steps: improviser.report.steps,
   };
 }"""
 
@@ -383,7 +383,7 @@ def test_switches_play_and_stop_the_other_instrument(playing):
 def test_every_control_has_a_name(playing):
     unnamed = playing.evaluate("""
         [...document.querySelectorAll('.symphony-play :is(button, input, select, [tabindex])')]
-            .filter(e => !(e.innerText || e.ariaLabel || e.closest('label')?.innerText || '').trim())
+            .filter(e => !(e.innerText || e.ariaLabel || e.closest('label')?.innerText)?.trim())
             .map(e => e.outerHTML)
     """)
     assert unnamed == []

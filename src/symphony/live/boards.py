@@ -47,7 +47,7 @@ def packed_rows(trained: Trained) -> dict[str, Any]:
     Raises:
         RequestError: another system.
     """
-    shape = getattr(trained.recipe, "network", None)
+    shape: Any = getattr(trained.recipe, "network", None)
     if not hasattr(shape, "strip_channels"):
         raise RequestError(f"{trained.name} has no pads: it composes no rows with strips.")
     tensors, data = halves(trained.nets["generator"])
@@ -83,13 +83,11 @@ def packed_codes(trained: Trained) -> dict[str, Any]:
     """What ``codes.js`` calls a packed model: the decoder of digits, and the shape of a window.
 
     Raises:
-        RequestError: another system, or digits that are no switches.
+        RequestError: another system, or digits of more than two levels.
     """
-    shape = getattr(trained.recipe, "network", None)
+    shape: Any = getattr(trained.recipe, "network", None)
     if getattr(shape, "levels", None) != 2:
-        raise RequestError(
-            f"{trained.name} has no switches: its codes aren't digits of two levels."
-        )
+        raise RequestError(f"{trained.name} has no switches: its digits have not two levels.")
     tensors, data = halves(trained.nets["autoencoder"].digit_decoder)
     header = {
         "name": trained.name,

@@ -111,9 +111,10 @@ def write_script(model: dict[str, Any], path: Path) -> None:
 
 
 def source(*names: str) -> str:
-    """Modules of this folder as one, each after those it imports: a page can't import from a folder.
+    """Modules of this folder as one, each after those it imports; or styles.
 
-    What they import of each other stands in the same module then, so the imports go.
+    A page that is read from a folder can't import. What the modules take from each other stands
+    in the same one then, so that their imports go.
     """
     here = files("symphony.live")
     texts = (here.joinpath(name).read_text("utf-8") for name in names)
