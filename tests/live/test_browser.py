@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from importlib.resources import files
 
 import numpy as np
@@ -15,13 +14,6 @@ from symphony.live.browser import dequantized, packed, page, quantize, write_mod
 from symphony.song import Song
 from symphony.systems import load
 from symphony.systems.sampling import draw, probabilities
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
-    None,
-)
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--mute-audio", "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +34,6 @@ def folder(pianist, tmp_path_factory):
     load_model = '<script src="model.js"></script>'
     (home / "bare.html").write_text(frame.format(load_model + expose), "utf-8")
     return home
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no Chromium here: the module was not run")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

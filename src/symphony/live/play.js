@@ -6,11 +6,15 @@ const LONGEST_NOTE = 8, LATE = 0.01, CUT = 0.03, MOST_AHEAD = 4;
 
 // ---- The network -------------------------------------------------------------------------------
 
+// Bytes from base64, or from a view of some that a kernel sent; at an even place in any case.
+export function bytesOf(data) {
+  if (typeof data === "string") return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+}
+
 // Tensors from what `symphony.live.browser` packed: matrices as int8 with a scale for each row.
 export function unpack({ header, data }) {
-  const text = atob(data), bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const tensors = {};
+  const bytes = bytesOf(data), tensors = {};
   for (const { name, rows, cols, at } of header.tensors) {
     const scales = new Float32Array(bytes.buffer, at, rows), out = new Float32Array(rows * cols);
     if (cols === 1) {
@@ -25,7 +29,7 @@ export function unpack({ header, data }) {
 }
 
 // out += W x for columns [from, from + x.length) of W, four sums at a time.
-function addProduct({ rows, cols, values }, x, out, from = 0) {
+export function addProduct({ rows, cols, values }, x, out, from = 0) {
   const n = x.length, whole = n - (n % 4);
   for (let r = 0; r < rows; r++) {
     const base = r * cols + from;
@@ -41,7 +45,17 @@ function addProduct({ rows, cols, values }, x, out, from = 0) {
   }
 }
 
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+
+// An LSTM cell's new state from its gates and the cell it had; the old one stays as it is.
+export function lstmCell(gates, before) {
+  const n = before.length, h = new Float32Array(n), c = new Float32Array(n);
+  for (let j = 0; j < n; j++) { // input, forget, candidate, output: torch's order
+    c[j] = sigmoid(gates[n + j]) * before[j] + sigmoid(gates[j]) * Math.tanh(gates[2 * n + j]);
+    h[j] = sigmoid(gates[3 * n + j]) * Math.tanh(c[j]);
+  }
+  return { h, c };
+}
 
 export class Model {
   constructor(packed) {
@@ -90,13 +104,8 @@ export class Model {
       const gates = i ? bias.slice() : this.first(token, condition);
       if (i) addProduct(input, x, gates);
       addProduct(hidden, state[i].h, gates);
-      const n = hidden.cols, h = new Float32Array(n), c = new Float32Array(n);
-      for (let j = 0; j < n; j++) { // input, forget, candidate, output: torch's order
-        c[j] = sigmoid(gates[n + j]) * state[i].c[j] + sigmoid(gates[j]) * Math.tanh(gates[2 * n + j]);
-        h[j] = sigmoid(gates[3 * n + j]) * Math.tanh(c[j]);
-      }
-      after.push({ h, c });
-      x = h;
+      after.push(lstmCell(gates, state[i].c));
+      x = after[i].h;
     });
     const logits = this.head[1].values.slice();
     addProduct(this.head[0], x, logits);
@@ -446,7 +455,21 @@ export function readState(hash, keys) {
   return found;
 }
 
-const element = (tag, attributes = {}, ...children) => {
+// What a page's address keeps, beside what other instruments on the page keep there.
+export function keepInAddress(state) {
+  const all = new URLSearchParams(location.hash.slice(1));
+  for (const [k, v] of Object.entries(state)) all.set(k, typeof v === "number" ? +v.toFixed(2) : v);
+  history.replaceState(null, "", `#${all}`);
+}
+
+// One instrument at a time: whoever starts says so, and the others stop.
+const STARTED = "symphony-started";
+export function alone(root, stop) {
+  document.addEventListener(STARTED, ({ detail }) => { if (detail !== root) stop(); });
+  return () => document.dispatchEvent(new CustomEvent(STARTED, { detail: root }));
+}
+
+export const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
@@ -459,7 +482,7 @@ const element = (tag, attributes = {}, ...children) => {
 const BLACK = new Set([1, 3, 6, 8, 10]);
 
 // Eighty-eight keys as an SVG, each found by its pitch.
-function keyboard() {
+export function keyboard() {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), keys = new Map();
   svg.setAttribute("viewBox", "0 0 520 60");
   svg.setAttribute("aria-hidden", "true");
@@ -478,8 +501,10 @@ function keyboard() {
 }
 
 // The pad and all around it, in an element. `load` gives the packed model, when it is first needed.
-export function mount(root, { keys, load }) {
-  const state = readState(location.hash, keys), events = [];
+// In a page the address keeps where the hand is; in a notebook `moved` is called with it instead,
+// and `begin` says where it starts.
+export function mount(root, { keys, load, moved, begin }) {
+  const state = moved ? { ...START, ...begin } : readState(location.hash, keys), events = [];
   let context, piano, improviser, timer, begun = 0, recording = false;
   const status = element("p", { class: "play-status", role: "status" }, "Press Start. The first time, the network is loaded.");
   const [drawing, lit] = keyboard();
@@ -515,16 +540,16 @@ export function mount(root, { keys, load }) {
       improviser.temperature = state.temperature;
       improviser.lead_by(state, now());
     }
+    if (moved) return void moved(state);
     clearTimeout(set.wait);
-    set.wait = setTimeout(() => {
-      const short = Object.entries(state).map(([k, v]) => [k, typeof v === "number" ? +v.toFixed(2) : v]);
-      history.replaceState(null, "", `#${new URLSearchParams(short)}`);
-    }, 300);
+    set.wait = setTimeout(() => keepInAddress(state), 300);
   }
 
   const now = () => context.currentTime - begun;
+  const started = alone(root, () => { if (timer) stop(); });
 
   async function play() {
+    started();
     const Context = window.AudioContext || window.webkitAudioContext;
     if (!Context) return void (status.textContent = "This browser has no Web Audio, which the piano needs.");
     start.disabled = true;
@@ -655,4 +680,5 @@ export function mount(root, { keys, load }) {
   );
   root.set = set;
   set({});
+  return { set, stop };
 }
