@@ -24,8 +24,8 @@ export function trimmed(context, sound) {
 export class Recordings {
   // `load` gives a key's recording as base64 text; `keys` the MIDI pitches there are, in the order
   // in which they are wanted, and `first` how many of them are needed before the first sound.
-  constructor(context, { keys, first }, load) {
-    Object.assign(this, { context, keys, first, load, buffers: new Map() });
+  constructor(context, { keys, first, credit }, load) {
+    Object.assign(this, { context, keys, first, credit, load, buffers: new Map() });
   }
 
   async fetch(pitch) {
