@@ -131,16 +131,12 @@ def page(model: str, copies: str | None = None, piano: str | None = None) -> str
     """
     options = [f"keys: {json.dumps(KEYS)}", "load"]
     if copies:
-        options.append(
-            f"copies: copyLine(() => left({json.dumps(copies)}, 'symphonyCopies'))"
-        )
+        options.append(f"copies: copyLine(() => left({json.dumps(copies)}, 'symphonyCopies'))")
     if piano:
         key = f"(name) => left({json.dumps(piano)} + `/${{name}}.js`, 'symphonyPiano')"
         options.append(f"recorded: (context) => recordings(context, {key})")
     mounting = f"mount(root, {{ {', '.join(options)} }});"
-    return framed(
-        source("play.css"), source("play.js", "copies.js", "piano.js"), model, mounting
-    )
+    return framed(source("play.css"), source("play.js", "copies.js", "piano.js"), model, mounting)
 
 
 def framed(style: str, module: str, model: str, mounting: str) -> str:
