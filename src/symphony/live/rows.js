@@ -160,7 +160,7 @@ export function mountPads(root, { keys, load }) {
     for (const [pitch, velocity] of notes) light(pitch, velocity > 0);
     const { phrase, repeat } = model.header, anew = before.condition && !same(before.condition, condition);
     const at = anew || before.network.at === phrase * repeat ? 0 : before.network.at, { answers } = improviser.report;
-    meter.textContent = `Row ${at % phrase + 1} of ${phrase}; the plan is played for time ${Math.floor(at / phrase) + 1} of ${repeat}.`
+    meter.textContent = `Row ${at % phrase + 1} of ${phrase} of the plan, time ${Math.floor(at / phrase) + 1} of ${repeat}.`
       + (answers.length ? ` Your last move was heard after ${Math.round(1000 * answers[answers.length - 1])} ms.` : "");
   }
 
