@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from symphony_piano import package, write_piano
 
 PLACE = "_static/live"
 
@@ -35,7 +36,8 @@ class PlayDirective(SphinxDirective):
         """The instrument for a model, whose weights are the script ``model``."""
         from symphony.live.browser import page
 
-        return page(model)
+        folder = model.rpartition("/")[0]
+        return page(model, f"{folder}/{name}-copies.js", f"{folder}/piano")
 
 
 class PadsDirective(PlayDirective):
@@ -67,8 +69,10 @@ class SwitchesDirective(PlayDirective):
 def write_weights(app: Sphinx, error: Exception | None) -> None:
     """The weights of every model that a page plays with."""
     from symphony import load
+    from symphony.experiments import shipped_folder
     from symphony.live.boards import packed_codes, packed_rows
     from symphony.live.browser import packed, write_script
+    from symphony.live.copies import KEPT, CopyIndex
 
     pack = {"play": packed, "pads": packed_rows, "switches": packed_codes}
     played: dict[str, str] = {}
@@ -79,6 +83,11 @@ def write_weights(app: Sphinx, error: Exception | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, kind in sorted(played.items()):
             write_script(pack[kind](load(name)), folder / f"{name}.js")
+            if kind == "play":
+                CopyIndex.load(shipped_folder(name) / KEPT).write_script(
+                    folder / f"{name}-copies.js"
+                )
+        write_piano(folder / "piano", package())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -121,22 +121,42 @@ def source(*names: str) -> str:
     return "\n".join(re.sub(r'(?m)^import \{[^}]*\} from "\./\w+\.js";\n', "", t) for t in texts)
 
 
-def page(model: str) -> str:
-    """HTML to play on: style, a place for the pad, the module; ``model`` is the script's URL."""
-    mounting = f"mount(root, {{ keys: {json.dumps(KEYS)}, load }});"
-    return framed(source("play.css"), source("play.js"), model, mounting)
+def page(model: str, copies: str | None = None, piano: str | None = None) -> str:
+    """HTML to play on: style, a place for the pad, the modules.
+
+    Args:
+        model: URL of the script that leaves the packed model.
+        copies: URL of the script that leaves the packed index of a copy meter, if there is one.
+        piano: URL of the folder with the scripts of a recorded piano, if there is one.
+    """
+    options = [f"keys: {json.dumps(KEYS)}", "load"]
+    if copies:
+        options.append(
+            f"copies: copyLine(() => left({json.dumps(copies)}, 'symphonyCopies'))"
+        )
+    if piano:
+        key = f"(name) => left({json.dumps(piano)} + `/${{name}}.js`, 'symphonyPiano')"
+        options.append(f"recorded: (context) => recordings(context, {key})")
+    mounting = f"mount(root, {{ {', '.join(options)} }});"
+    return framed(
+        source("play.css"), source("play.js", "copies.js", "piano.js"), model, mounting
+    )
 
 
 def framed(style: str, module: str, model: str, mounting: str) -> str:
     """HTML of an instrument: ``mounting`` puts it into ``root``, and ``load`` gives its model."""
     starter = (
-        "const load = () => new Promise((found, failed) => {\n"
-        "  const script = document.createElement('script');\n"
-        f"  script.src = {json.dumps(model)};\n"
-        "  script.onload = () => found(globalThis.symphonyModel);\n"
+        "const left = (src, name) => new Promise((found, failed) => {\n"
+        "  const script = Object.assign(document.createElement('script'), { src });\n"
+        "  script.onload = () => {\n"
+        "    found(globalThis[name]);\n"
+        "    delete globalThis[name];\n"
+        "    script.remove();\n"
+        "  };\n"
         "  script.onerror = failed;\n"
         "  document.head.append(script);\n"
         "});\n"
+        f"const load = () => left({json.dumps(model)}, 'symphonyModel');\n"
         f"const root = document.querySelector('.symphony-play[data-model={json.dumps(model)}]');\n"
         f"{mounting}\n"
     )

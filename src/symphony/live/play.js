@@ -334,12 +334,14 @@ export class Piano {
     const limiter = context.createDynamicsCompressor();
     this.out.connect(limiter).connect(context.destination);
     this.tones = new Map();
+    this.recordings = null; // of a real piano, where there are some
     this.held = new Map(); // pitch -> the note whose key goes down last
     this.notes = new Set();
   }
 
   // A tone every third semitone; the ones between are a little faster or slower.
   buffer(pitch) {
+    if (this.recordings) return this.recordings.near(pitch);
     const base = Math.round(pitch / 3) * 3;
     if (!this.tones.has(base)) {
       const sound = tone(base, this.context.sampleRate);
@@ -350,8 +352,10 @@ export class Piano {
     return [this.tones.get(base), 2 ** ((pitch - base) / 12)];
   }
 
-  // All tones, before they are needed; a little work at a time.
-  async prepare() {
+  // All tones, before they are needed; a little work at a time. `recorded` may give better ones.
+  async prepare(recorded) {
+    this.recordings = (await recorded?.(this.context)) ?? null;
+    if (this.recordings) return;
     for (let pitch = 21; pitch <= 108; pitch += 3) {
       this.buffer(pitch);
       await new Promise((done) => setTimeout(done));
@@ -502,8 +506,8 @@ export function keyboard() {
 
 // The pad and all around it, in an element. `load` gives the packed model, when it is first needed.
 // In a page the address keeps where the hand is; in a notebook `moved` is called with it instead,
-// and `begin` says where it starts.
-export function mount(root, { keys, load, moved, begin }) {
+// and `begin` says where it starts. `recorded` gives a recorded piano, `copies` a copy meter.
+export function mount(root, { keys, load, moved, begin, recorded, copies }) {
   const state = moved ? { ...START, ...begin } : readState(location.hash, keys), events = [];
   let context, piano, improviser, timer, begun = 0, recording = false;
   const status = element("p", { class: "play-status", role: "status" }, "Press Start. The first time, the network is loaded.");
@@ -566,8 +570,10 @@ export function mount(root, { keys, load, moved, begin }) {
     if (!piano) {
       status.textContent = "Tuning the piano …";
       piano = new Piano(context);
-      await piano.prepare();
+      await piano.prepare(recorded);
+      piano.recordings?.rest();
     }
+    copies?.begin();
     begun = context.currentTime + 0.1;
     improviser = new Improviser(play.model, (step) => piano.play(step.notes, begun + step.due), { seed: state.seed });
     improviser.played = heard;
@@ -575,7 +581,7 @@ export function mount(root, { keys, load, moved, begin }) {
     timer = setInterval(() => improviser.work(now(), now), 12);
     start.disabled = false;
     start.textContent = "Stop";
-    status.textContent = "Playing. Drag on the pad.";
+    status.textContent = `Playing. Drag on the pad. Piano: ${piano.recordings?.credit ?? "computed, not recorded"}.`;
     root.playing = { improviser, piano, context, state };
   }
 
@@ -585,6 +591,7 @@ export function mount(root, { keys, load, moved, begin }) {
       if (key) key.classList.toggle("on", velocity > 0);
       if (recording) events.push([step.due, pitch, velocity]);
     }
+    copies?.hear(step.due, step.notes);
     const { answers, underruns } = improviser.report;
     const words = answers.length ? [`Your last move was heard after ${Math.round(1000 * answers[answers.length - 1])} ms.`] : [];
     if (underruns) words.push(`${underruns} breaks so far, since this machine is busy: ${improviser.lookAhead.toFixed(1)} s of music are kept ready.`);
@@ -598,6 +605,7 @@ export function mount(root, { keys, load, moved, begin }) {
     improviser.pass(now());
     for (const step of [...improviser.line.steps].reverse()) step.cancel?.();
     piano.silence();
+    copies?.end();
     if (recording) toggleRecording();
     for (const key of lit.values()) key.classList.remove("on");
     start.textContent = "Start";
@@ -673,7 +681,7 @@ export function mount(root, { keys, load, moved, begin }) {
   document.addEventListener("visibilitychange", () => { if (document.hidden && timer) stop(); });
 
   root.append(
-    element("div", { class: "play-row" }, start, record, save, reset), status, pad, drawing, meter,
+    element("div", { class: "play-row" }, start, record, save, reset), status, pad, drawing, meter, copies?.line ?? "",
     element("div", { class: "play-row", role: "group", "aria-label": "Places of the hand" }, ...presets),
     ...(devices.length ? [element("div", { class: "play-row", role: "group", "aria-label": "Devices" }, ...devices)] : []),
     element("div", { class: "play-fields" }, element("label", {}, "Key", choice), ...fields),
