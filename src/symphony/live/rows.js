@@ -130,7 +130,7 @@ export function readPads(hash, keys) {
 }
 
 // Four noises in the corners of a pad, and the music between them. `load` gives the packed model.
-export function mountPads(root, { keys, load }) {
+export function mountPads(root, { keys, load, recorded }) {
   const state = readPads(location.hash, keys), seeds = state.seeds.split(".").map(Number);
   let model = null, improviser = null;
   const meter = element("p", { class: "play-meter" });
@@ -154,7 +154,7 @@ export function mountPads(root, { keys, load }) {
       },
     };
   };
-  const { button, status, drawing, gain, now } = stage(root, { load: loaded, begin, words: "Playing. Drag between the corners." });
+  const { button, status, drawing, gain, now } = stage(root, { load: loaded, begin, recorded, words: "Playing. Drag between the corners." });
 
   function heard({ notes, before, condition }, light) {
     for (const [pitch, velocity] of notes) light(pitch, velocity > 0);
