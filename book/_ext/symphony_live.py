@@ -36,8 +36,13 @@ class PlayDirective(SphinxDirective):
         """The instrument for a model, whose weights are the script ``model``."""
         from symphony.live.browser import page
 
-        folder = model.rpartition("/")[0]
-        return page(model, f"{folder}/{name}-copies.js", f"{folder}/piano")
+        copies = f"{model.removesuffix('.js')}-copies.js"
+        return page(model, copies, folder_of(model))
+
+
+def folder_of(model: str) -> str:
+    """Where the scripts of the recorded piano stand, beside a model."""
+    return f"{model.rpartition('/')[0]}/piano"
 
 
 class PadsDirective(PlayDirective):
@@ -50,7 +55,7 @@ class PadsDirective(PlayDirective):
         from symphony import load
         from symphony.live.boards import pads
 
-        return pads(load(name), model)
+        return pads(load(name), model, folder_of(model))
 
 
 class SwitchesDirective(PlayDirective):
@@ -63,7 +68,7 @@ class SwitchesDirective(PlayDirective):
         from symphony import load
         from symphony.live.boards import switches
 
-        return switches(load(name), model)
+        return switches(load(name), model, folder_of(model))
 
 
 def write_weights(app: Sphinx, error: Exception | None) -> None:

@@ -201,7 +201,7 @@ def test_a_chapter_opens_on_colab(open_page, name):
 @pytest.mark.skipif("book/play.html" not in PAGES, reason="the page to play on is not built")
 def test_the_page_to_play_on_plays_and_is_small(open_page):
     page = open_page("book/play.html", 390)
-    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Start").first.click()
     playing = "document.querySelector('.symphony-play').playing"
     page.wait_for_function(f"{playing}?.improviser.report.notes > 3", timeout=60_000)
     page.get_by_role("button", name="Stop").click()
@@ -209,6 +209,17 @@ def test_the_page_to_play_on_plays_and_is_small(open_page):
     loaded = {url.partition("#")[0].partition("?")[0] for url in page.asked if "file:" in url}
     sizes = [Path(url.removeprefix("file://")).stat().st_size for url in loaded]
     assert sum(sizes) < 6_000_000  # before the first sound
+
+
+@pytest.mark.skipif("book/play.html" not in PAGES, reason="the page to play on is not built")
+@pytest.mark.parametrize("which", [1, 2])
+def test_pads_and_switches_play_on_the_same_page(open_page, which):
+    page = open_page("book/play.html", 390)
+    board = page.locator(".symphony-play").nth(which)
+    board.get_by_role("button", name="Start").click()
+    board.locator(".on").first.wait_for(timeout=60_000)  # a key lights up
+    board.get_by_role("button", name="Stop").click()
+    assert page.errors == []
 
 
 def test_formulas_are_drawn_without_a_script(open_page):

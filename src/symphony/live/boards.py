@@ -15,7 +15,7 @@ from torch import nn
 
 from symphony.codecs import key_profile
 from symphony.errors import RequestError
-from symphony.live.browser import KEYS, framed, source
+from symphony.live.browser import KEYS, framed, recorded, source
 from symphony.song import TEMPO
 from symphony.training.system import Trained
 
@@ -101,20 +101,20 @@ def packed_codes(trained: Trained) -> dict[str, Any]:
     return {"header": header, "data": data}
 
 
-def pads(trained: Trained, model: str) -> str:
-    """HTML of a pad between four noises; ``model`` is the script's URL."""
+def pads(trained: Trained, model: str, piano: str | None = None) -> str:
+    """HTML of a pad between four noises; URLs as :func:`symphony.live.browser.page` takes them."""
     keys = json.dumps(list(row_keys(trained)))
-    module = source("play.js", "stage.js", "rows.js")
-    return framed(_style(), module, model, f"mountPads(root, {{ keys: {keys}, load }});")
+    return _board("rows.js", "mountPads", model, piano, f"keys: {keys}")
 
 
-def switches(trained: Trained, model: str, home: str | None = None) -> str:
-    """HTML of a code's switches, ``home`` the code to begin with: as many zeros where not given."""
-    home = home or "0" * trained.recipe.network.digits
-    module = source("play.js", "stage.js", "codes.js")
-    mounting = f"mountSwitches(root, {{ home: {json.dumps(home)}, load }});"
-    return framed(_style(), module, model, mounting)
+def switches(trained: Trained, model: str, piano: str | None = None) -> str:
+    """HTML of a code's switches, all of them off; URLs likewise."""
+    off = "0" * trained.recipe.network.digits
+    return _board("codes.js", "mountSwitches", model, piano, f"home: {json.dumps(off)}")
 
 
-def _style() -> str:
-    return source("play.css", "boards.css")
+def _board(module: str, mount: str, model: str, piano: str | None, option: str) -> str:
+    options = [option, "load", *recorded(piano)]
+    modules = source("play.js", "piano.js", "stage.js", module)
+    style = source("play.css", "boards.css")
+    return framed(style, modules, model, f"{mount}(root, {{ {', '.join(options)} }});")

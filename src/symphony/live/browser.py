@@ -132,11 +132,17 @@ def page(model: str, copies: str | None = None, piano: str | None = None) -> str
     options = [f"keys: {json.dumps(KEYS)}", "load"]
     if copies:
         options.append(f"copies: copyLine(() => left({json.dumps(copies)}, 'symphonyCopies'))")
-    if piano:
-        key = f"(name) => left({json.dumps(piano)} + `/${{name}}.js`, 'symphonyPiano')"
-        options.append(f"recorded: (context) => recordings(context, {key})")
+    options += recorded(piano)
     mounting = f"mount(root, {{ {', '.join(options)} }});"
     return framed(source("play.css"), source("play.js", "copies.js", "piano.js"), model, mounting)
+
+
+def recorded(piano: str | None) -> list[str]:
+    """What to mount an instrument with where a page has the scripts of a recorded piano."""
+    if not piano:
+        return []
+    key = f"(name) => left({json.dumps(piano)} + `/${{name}}.js`, 'symphonyPiano')"
+    return [f"recorded: (context) => recordings(context, {key})"]
 
 
 def framed(style: str, module: str, model: str, mounting: str) -> str:

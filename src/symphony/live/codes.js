@@ -113,7 +113,7 @@ export function readCode(hash, digits, home) {
   return [...(given.length === digits && /^[01]+$/.test(given) ? given : home)].map(Number);
 }
 
-export function mountSwitches(root, { home, load }) {
+export function mountSwitches(root, { home, load, recorded }) {
   const count = home.length, bits = readCode(location.hash, count, home);
   let model = null, sounding = "", rounds = null, walking = false, tempo = 100;
   const words = element("p", { class: "play-meter" });
@@ -130,7 +130,7 @@ export function mountSwitches(root, { home, load }) {
     return { rounds, work: () => rounds.work(now()), stop() { rounds = null; sounding = ""; draw(); } };
   };
   const loaded = async () => (model = new CodeModel(await load()));
-  const { button, status, drawing, gain } = stage(root, { load: loaded, begin, words: "Playing. Flip a switch: the next round has it." });
+  const { button, status, drawing, gain } = stage(root, { load: loaded, begin, recorded, words: "Playing. Flip a switch: the next round has it." });
 
   const switches = bits.map((_, i) => element("button", { type: "button", role: "switch", "aria-label": `Bit ${i + 1}`, onclick: () => flip(i) }));
   const two = () => {

@@ -71,7 +71,7 @@ export class Model {
     }
     this.bos = this.header.bos;
     this.read = new Map(); // what the first layer makes of each symbol, computed once
-    this.told = new WeakMap(); // and of each condition
+    this.conditions = new WeakMap(); // and of each condition
   }
 
   initial() {
@@ -86,12 +86,12 @@ export class Model {
       addProduct(input, x, out);
       this.read.set(token, out);
     }
-    if (!this.told.has(condition)) {
+    if (!this.conditions.has(condition)) {
       const out = new Float32Array(input.rows);
       addProduct(input, condition, out, width);
-      this.told.set(condition, out);
+      this.conditions.set(condition, out);
     }
-    const gates = this.read.get(token).slice(), more = this.told.get(condition);
+    const gates = this.read.get(token).slice(), more = this.conditions.get(condition);
     for (let r = 0; r < gates.length; r++) gates[r] += more[r];
     return gates;
   }

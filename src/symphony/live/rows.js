@@ -130,7 +130,7 @@ export function readPads(hash, keys) {
 }
 
 // Four noises in the corners of a pad, and the music between them. `load` gives the packed model.
-export function mountPads(root, { keys, load }) {
+export function mountPads(root, { keys, load, recorded }) {
   const state = readPads(location.hash, keys), seeds = state.seeds.split(".").map(Number);
   let model = null, improviser = null;
   const meter = element("p", { class: "play-meter" });
@@ -154,13 +154,13 @@ export function mountPads(root, { keys, load }) {
       },
     };
   };
-  const { button, status, drawing, gain, now } = stage(root, { load: loaded, begin, words: "Playing. Drag between the corners." });
+  const { button, status, drawing, gain, now } = stage(root, { load: loaded, begin, recorded, words: "Playing. Drag between the corners." });
 
   function heard({ notes, before, condition }, light) {
     for (const [pitch, velocity] of notes) light(pitch, velocity > 0);
     const { phrase, repeat } = model.header, anew = before.condition && !same(before.condition, condition);
     const at = anew || before.network.at === phrase * repeat ? 0 : before.network.at, { answers } = improviser.report;
-    meter.textContent = `Row ${at % phrase + 1} of ${phrase}; the plan is played for time ${Math.floor(at / phrase) + 1} of ${repeat}.`
+    meter.textContent = `Row ${at % phrase + 1} of ${phrase} of the plan, time ${Math.floor(at / phrase) + 1} of ${repeat}.`
       + (answers.length ? ` Your last move was heard after ${Math.round(1000 * answers[answers.length - 1])} ms.` : "");
   }
 

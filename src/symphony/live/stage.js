@@ -23,8 +23,8 @@ export const sum = (a, b) => a.values.map((v, i) => v + b.values[i]);
 export const bounded = (value, low, high) => Math.min(high, Math.max(low, value));
 
 // `begin(model, { piano, now, at, light })` gives what plays: `work()` is called every 12 ms until
-// the end, then `stop()`. Times are seconds since Start; `at` turns one into the audio clock's.
-export function stage(root, { load, begin, words }) {
+// the end, then `stop()`. `recorded` gives a recorded piano. Times are seconds since Start; `at` turns one into the audio clock's.
+export function stage(root, { load, begin, words, recorded }) {
   let context, piano, model, timer, running = null, origin = 0, loudness = 0.8;
   const status = element("p", { class: "play-status", role: "status" }, "Press Start.");
   const [drawing, lit] = keyboard();
@@ -56,7 +56,8 @@ export function stage(root, { load, begin, words }) {
       button.disabled = true;
       status.textContent = "Tuning the piano …";
       piano = new Piano(context);
-      await piano.prepare();
+      await piano.prepare(recorded);
+      piano.recordings?.rest();
       button.disabled = false;
     }
     piano.out.gain.value = loudness;
@@ -64,7 +65,7 @@ export function stage(root, { load, begin, words }) {
     running = begin(model, { piano, now, at: (time) => origin + time, light });
     timer = setInterval(() => running.work(), 12);
     button.textContent = "Stop";
-    status.textContent = words;
+    status.textContent = `${words} Piano: ${piano.recordings?.credit ?? "computed, not recorded"}.`;
     root.playing = { running, piano, context, model };
   }
 
