@@ -25,7 +25,7 @@ INTEGRITY = (
 )
 CREDIT = "Salamander Grand by Alexander Holm, CC BY 3.0, each string cut"
 SECONDS = 8.0  # of a string that are kept: a note sounds no longer
-EVERY = 6  # semitones between the recordings needed before the first sound
+FIRST = range(33, 94, 12)  # MIDI pitches whose recordings are needed before the first sound
 NAMES = {"C": 0, "D#": 3, "F#": 6, "A": 9}  # the keys that were recorded, in semitones above C
 KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # of an MP3 frame
 RATES = (44_100, 48_000, 32_000)
@@ -101,10 +101,9 @@ def beginning(mp3: bytes, seconds: float) -> bytes:
 
 def in_order(pitches: list[int]) -> tuple[list[int], int]:
     """The order in which keys are wanted, and how many of them before the first sound."""
-    lowest = min(pitches)
-    first = [p for p in pitches if (p - lowest) % EVERY == 0]
-    later = [p for p in pitches if p not in first]
-    return first + sorted(later, key=lambda p: abs(p - 60)), len(first)
+    first = [pitch for pitch in pitches if pitch in FIRST]
+    later = [pitch for pitch in pitches if pitch not in FIRST]
+    return first + sorted(later, key=lambda pitch: abs(pitch - 60)), len(first)
 
 
 def write_piano(folder: Path, archive: bytes | None) -> None:
