@@ -305,6 +305,7 @@ def test_a_midi_keyboard_and_a_tilted_phone_lead(browser, folder):
 
 
 def test_every_control_has_a_name(playing):
+    playing.evaluate("document.querySelectorAll('details').forEach(e => (e.open = true))")
     unnamed = playing.evaluate("""
         [...document.querySelectorAll('.symphony-play :is(button, input, select, a)')]
             .filter(e => !(e.innerText || e.closest('label')?.innerText || '').trim() && !e.hidden)
