@@ -1,6 +1,7 @@
 """DCRNN's pads and chapter 10's switches in a browser: torch's numbers, and pages that play."""
 
 import json
+import re
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -300,6 +301,13 @@ def test_a_flipped_switch_is_heard_from_the_next_round_on(bare):
         down = [bool(velocity) for p, velocity, _ in scored if p == pitch]
         assert down == [True, False] * (len(down) // 2)
     assert found["lit"][:4] == [[60, True], [60, False], [60, True], [60, False]]
+
+
+def test_modules_put_together_import_nothing():
+    together = source("play.js", "piano.js", "stage.js", "rows.js", "codes.js")
+    assert not re.search(r"(?m)^import\b", together)
+    names = re.findall(r"(?m)^(?:export )?(?:const|function|class) (\w+)", together)
+    assert len(names) == len(set(names))  # none hides another
 
 
 def test_what_is_packed_fits_on_a_page(band, coder):
