@@ -31,6 +31,7 @@ from symphony.experiments import (
     shipped_folder,
 )
 from symphony.files import written
+from symphony.live.copies import KEPT, CopyIndex
 from symphony.systems import recipe
 from symphony.training import Card, Recipe
 from symphony.training.card import CARD
@@ -60,6 +61,7 @@ REFINED = {
     "duration-net": refining.duration_results,
     "velocity-net": refining.velocity_results,
 }
+PLAYED = ("conditional-char-rnn",)  # on a page, in the reader's browser
 # Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
 DRAWN_AS_CHOSEN = ("char-rnn", "conditional-char-rnn")
 
@@ -127,6 +129,17 @@ def keep_evaluation(name: str) -> None:
     print(f"{name}: evaluated")
 
 
+def keep_copies(name: str) -> None:
+    """Keep what the copy meter of the page to play on needs, where it is not kept yet."""
+    kept, corpus = shipped_folder(name) / KEPT, recipe(name).corpus
+    if not is_present(corpus):
+        return
+    found = load_corpus(corpus)
+    if not kept.is_file() or CopyIndex.load(kept).fingerprint != found.fingerprint:
+        CopyIndex.of_corpus(found).save(kept)
+        print(f"{name}: copy meter's index kept")
+
+
 def main() -> None:
     """See the module's docstring."""
     for name in sys.argv[1:] or SHIPPED_RECIPES:
@@ -142,6 +155,8 @@ def main() -> None:
             ship(chosen, run)
         if name not in REFINED:
             keep_evaluation(name)
+        if name in PLAYED:
+            keep_copies(name)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from symphony.song import Song
 
 TOGETHER = 0.03  # seconds: notes this close belong to one onset
 # A random number for each distance from the previous top note; sums of them are hashes of sets.
-_HASHES = np.random.default_rng(20180101).integers(0, 2**64, 256, dtype=np.uint64)
+HASHES = np.random.default_rng(20180101).integers(0, 2**64, 256, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,18 @@ def onsets(song: Song) -> Onsets:
     of, what = struck // 128, struck % 128
     later = of > 0
     tokens = np.zeros(max(len(first) - 1, 0), np.uint64)
-    np.add.at(tokens, of[later] - 1, _HASHES[what[later] - top[of[later] - 1] + 128])
+    np.add.at(tokens, of[later] - 1, HASHES[what[later] - top[of[later] - 1] + 128])
     times = song.onset[first]
     waits = np.maximum(np.diff(times), 1e-3)
     ratio = np.append(1.0, waits[1:] / waits[:-1])[: len(tokens)]
     rhythm = np.clip(np.round(np.log2(ratio)), -2, 2).astype(np.int64)
     return Onsets(tokens, rhythm, times, np.append(first, len(song)), top)
+
+
+def beginning(song: Song, count: int) -> Song:
+    """A song's first ``count`` onsets; all of a song that has no more."""
+    times = onsets(song).times
+    return song.slice(0.0, times[count]) if len(times) > count else song
 
 
 def grams(tokens: UInt64[np.ndarray, " n"], size: int) -> UInt64[np.ndarray, " n-size+1"]:

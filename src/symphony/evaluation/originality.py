@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symphony.evaluation.index import Match, OriginalityIndex
-from symphony.evaluation.onsets import onsets
+from symphony.evaluation.onsets import beginning, onsets
 from symphony.song import Song
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ class Originality:
         if near not in self._references:
             rows = []
             for song in self.index.bar(self.unseen, "measuring unseen music"):
-                times = onsets(song).times
-                cut = song.slice(0.0, times[near]) if len(times) > near else song
+                cut = beginning(song, near)
                 rows.append(self._measure(cut, self.index.nearest(cut, 1)))
             self._references[near] = {m: np.array([row[m] for row in rows]) for m in MEASURES}
         return self._references[near]

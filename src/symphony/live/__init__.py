@@ -12,5 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "recording": ["Recording"],
         "sinks": ["MidiPort", "Several", "SongFile", "Tape"],
         "sources": ["Injected", "Pad", "Reading", "Replay", "Steady"],
+        "widget": ["PadWidget"],
     },
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from symphony.errors import RequestError
 from symphony.training.system import Trained
 
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MODULES = ("play.js", "copies.js", "piano.js", "scales.js")  # of the page to play on
 KEYS = tuple(f"{tonic} {mode}" for tonic in TONICS for mode in ("major", "minor"))
 
 
@@ -35,6 +37,16 @@ def quantize(
 
 def packed(trained: Trained) -> dict[str, Any]:
     """What ``play.js`` calls a packed model: a header, and the weights as text.
+
+    Raises:
+        RequestError: a system without the network and the condition that ``play.js`` knows.
+    """
+    header, data = parts(trained)
+    return {"header": header, "data": base64.b64encode(data).decode()}
+
+
+def parts(trained: Trained) -> tuple[dict[str, Any], bytes]:
+    """The same as a header and bytes, as a notebook's kernel sends them.
 
     Raises:
         RequestError: a system without the network and the condition that ``play.js`` knows.
@@ -73,7 +85,7 @@ def packed(trained: Trained) -> dict[str, Any]:
         "keys": {key: scale_histogram(key).round(6).tolist() for key in KEYS},
         "tensors": tensors,
     }
-    return {"header": header, "data": base64.b64encode(data).decode()}
+    return header, data
 
 
 def dequantized(trained: Trained) -> Any:
@@ -91,25 +103,69 @@ def dequantized(trained: Trained) -> Any:
 
 def write_model(trained: Trained, path: Path) -> None:
     """The script that pages load: it leaves the packed model in ``symphonyModel``."""
-    path.write_text(f"globalThis.symphonyModel={json.dumps(packed(trained))};\n", "utf-8")
+    write_script(packed(trained), path)
 
 
-def page(model: str) -> str:
-    """HTML to play on: style, a place for the pad, the module; ``model`` is the script's URL."""
+def write_script(model: dict[str, Any], path: Path) -> None:
+    """A packed model as a script."""
+    path.write_text(f"globalThis.symphonyModel={json.dumps(model)};\n", "utf-8")
+
+
+def source(*names: str) -> str:
+    """Modules of this folder as one, each after those it imports; or styles.
+
+    A page that is read from a folder can't import. What the modules take from each other stands
+    in the same one then, so that their imports go.
+    """
     here = files("symphony.live")
-    style, module = (here.joinpath(name).read_text("utf-8") for name in ("play.css", "play.js"))
+    texts = (here.joinpath(name).read_text("utf-8") for name in names)
+    return "\n".join(re.sub(r'(?m)^import \{[^}]*\} from "\./\w+\.js";\n', "", t) for t in texts)
+
+
+def page(model: str, copies: str | None = None, piano: str | None = None) -> str:
+    """HTML to play on: style, a place for the pad, the modules.
+
+    Args:
+        model: URL of the script that leaves the packed model.
+        copies: URL of the script that leaves the packed index of a copy meter, if there is one.
+        piano: URL of the folder with the scripts of a recorded piano, if there is one.
+    """
+    options = [f"keys: {json.dumps(KEYS)}", "load", "scales: scaleBoard"]
+    if copies:
+        options.append(f"copies: copyLine(() => left({json.dumps(copies)}, 'symphonyCopies'))")
+    options += recorded(piano)
+    mounting = f"mount(root, {{ {', '.join(options)} }});"
+    return framed(source("play.css"), source(*MODULES), model, mounting)
+
+
+def recorded(piano: str | None) -> list[str]:
+    """What to mount an instrument with where a page has the scripts of a recorded piano."""
+    if not piano:
+        return []
+    key = f"(name) => left({json.dumps(piano)} + `/${{name}}.js`, 'symphonyPiano')"
+    return [f"recorded: (context) => recordings(context, {key})"]
+
+
+def framed(style: str, module: str, model: str, mounting: str) -> str:
+    """HTML of an instrument: ``mounting`` puts it into ``root``, and ``load`` gives its model."""
     starter = (
-        "const load = () => new Promise((found, failed) => {\n"
-        "  const script = document.createElement('script');\n"
-        f"  script.src = {json.dumps(model)};\n"
-        "  script.onload = () => found(globalThis.symphonyModel);\n"
+        "const left = (src, name) => new Promise((found, failed) => {\n"
+        "  const script = Object.assign(document.createElement('script'), { src });\n"
+        "  script.onload = () => {\n"
+        "    found(globalThis[name]);\n"
+        "    delete globalThis[name];\n"
+        "    script.remove();\n"
+        "  };\n"
         "  script.onerror = failed;\n"
         "  document.head.append(script);\n"
         "});\n"
-        f"mount(document.querySelector('.symphony-play'), {{ keys: {json.dumps(KEYS)}, load }});\n"
+        f"const load = () => left({json.dumps(model)}, 'symphonyModel');\n"
+        f"const root = document.querySelector('.symphony-play[data-model={json.dumps(model)}]');\n"
+        f"{mounting}\n"
     )
+    place = f'<div class="symphony-play" data-model="{model}">'
     return (
         f"<style>{style}</style>"
-        '<div class="symphony-play"><noscript>Playing needs JavaScript.</noscript></div>'
+        f"{place}<noscript>Playing needs JavaScript.</noscript></div>"
         f'<script type="module">{module}\n{starter}</script>'
     )

@@ -6,11 +6,15 @@ const LONGEST_NOTE = 8, LATE = 0.01, CUT = 0.03, MOST_AHEAD = 4;
 
 // ---- The network -------------------------------------------------------------------------------
 
+// Bytes from base64, or from a view of some that a kernel sent; at an even place in any case.
+export function bytesOf(data) {
+  if (typeof data === "string") return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+}
+
 // Tensors from what `symphony.live.browser` packed: matrices as int8 with a scale for each row.
 export function unpack({ header, data }) {
-  const text = atob(data), bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const tensors = {};
+  const bytes = bytesOf(data), tensors = {};
   for (const { name, rows, cols, at } of header.tensors) {
     const scales = new Float32Array(bytes.buffer, at, rows), out = new Float32Array(rows * cols);
     if (cols === 1) {
@@ -25,7 +29,7 @@ export function unpack({ header, data }) {
 }
 
 // out += W x for columns [from, from + x.length) of W, four sums at a time.
-function addProduct({ rows, cols, values }, x, out, from = 0) {
+export function addProduct({ rows, cols, values }, x, out, from = 0) {
   const n = x.length, whole = n - (n % 4);
   for (let r = 0; r < rows; r++) {
     const base = r * cols + from;
@@ -41,7 +45,17 @@ function addProduct({ rows, cols, values }, x, out, from = 0) {
   }
 }
 
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+
+// An LSTM cell's new state from its gates and the cell it had; the old one stays as it is.
+export function lstmCell(gates, before) {
+  const n = before.length, h = new Float32Array(n), c = new Float32Array(n);
+  for (let j = 0; j < n; j++) { // input, forget, candidate, output: torch's order
+    c[j] = sigmoid(gates[n + j]) * before[j] + sigmoid(gates[j]) * Math.tanh(gates[2 * n + j]);
+    h[j] = sigmoid(gates[3 * n + j]) * Math.tanh(c[j]);
+  }
+  return { h, c };
+}
 
 export class Model {
   constructor(packed) {
@@ -57,7 +71,7 @@ export class Model {
     }
     this.bos = this.header.bos;
     this.read = new Map(); // what the first layer makes of each symbol, computed once
-    this.told = new WeakMap(); // and of each condition
+    this.conditions = new WeakMap(); // and of each condition
   }
 
   initial() {
@@ -72,12 +86,12 @@ export class Model {
       addProduct(input, x, out);
       this.read.set(token, out);
     }
-    if (!this.told.has(condition)) {
+    if (!this.conditions.has(condition)) {
       const out = new Float32Array(input.rows);
       addProduct(input, condition, out, width);
-      this.told.set(condition, out);
+      this.conditions.set(condition, out);
     }
-    const gates = this.read.get(token).slice(), more = this.told.get(condition);
+    const gates = this.read.get(token).slice(), more = this.conditions.get(condition);
     for (let r = 0; r < gates.length; r++) gates[r] += more[r];
     return gates;
   }
@@ -90,28 +104,30 @@ export class Model {
       const gates = i ? bias.slice() : this.first(token, condition);
       if (i) addProduct(input, x, gates);
       addProduct(hidden, state[i].h, gates);
-      const n = hidden.cols, h = new Float32Array(n), c = new Float32Array(n);
-      for (let j = 0; j < n; j++) { // input, forget, candidate, output: torch's order
-        c[j] = sigmoid(gates[n + j]) * state[i].c[j] + sigmoid(gates[j]) * Math.tanh(gates[2 * n + j]);
-        h[j] = sigmoid(gates[3 * n + j]) * Math.tanh(c[j]);
-      }
-      after.push({ h, c });
-      x = h;
+      after.push(lstmCell(gates, state[i].c));
+      x = after[i].h;
     });
     const logits = this.head[1].values.slice();
     addProduct(this.head[0], x, logits);
     return [logits, after];
   }
 
-  // The condition of a place of the hand, each from 0 to 1, and a key's name or none.
-  condition({ density, pitch, key }) {
+  // The condition of a place of the hand, each from 0 to 1, and a key's name, "own" scale, or none.
+  condition({ density, pitch, key, scale }) {
     const { places, levels, keys } = this.header, out = new Float32Array(places.size);
     const level = (v) => Math.min(levels - 1, Math.max(0, Math.round((Number.isFinite(v) ? v : 0.5) * (levels - 1))));
     out[places.pitch + level(pitch)] = 1;
     out[places.density + level(density)] = 1;
     if (keys[key]) out.set(keys[key], places.histogram);
+    else if (key === "own") out.set(ownScale(scale), places.histogram);
     return out;
   }
+}
+
+// A digit for each pitch class from C, as shares; nothing but zeros says that all are equal.
+export function ownScale(digits) {
+  const weights = Array.from(digits, Number), sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => (sum ? weight / sum : 1 / 12));
 }
 
 // A number in [0, 1) for each place of a piece: the same whichever branch draws it.
@@ -325,12 +341,14 @@ export class Piano {
     const limiter = context.createDynamicsCompressor();
     this.out.connect(limiter).connect(context.destination);
     this.tones = new Map();
+    this.recordings = null; // of a real piano, where there are some
     this.held = new Map(); // pitch -> the note whose key goes down last
     this.notes = new Set();
   }
 
   // A tone every third semitone; the ones between are a little faster or slower.
   buffer(pitch) {
+    if (this.recordings) return this.recordings.near(pitch);
     const base = Math.round(pitch / 3) * 3;
     if (!this.tones.has(base)) {
       const sound = tone(base, this.context.sampleRate);
@@ -341,8 +359,10 @@ export class Piano {
     return [this.tones.get(base), 2 ** ((pitch - base) / 12)];
   }
 
-  // All tones, before they are needed; a little work at a time.
-  async prepare() {
+  // All tones, before they are needed; a little work at a time. `recorded` may give better ones.
+  async prepare(recorded) {
+    this.recordings = (await recorded?.(this.context)) ?? null;
+    if (this.recordings) return;
     for (let pitch = 21; pitch <= 108; pitch += 3) {
       this.buffer(pitch);
       await new Promise((done) => setTimeout(done));
@@ -424,7 +444,7 @@ export function midiFile(events) {
 
 // ---- The page ----------------------------------------------------------------------------------
 
-const START = { density: 0.5, pitch: 0.5, key: "A minor", temperature: 1, gain: 0.8, seed: 0 };
+const START = { density: 0.5, pitch: 0.5, key: "A minor", temperature: 1, gain: 0.8, seed: 0, scale: "909090090900" };
 const RANGES = { density: [0, 1], pitch: [0, 1], temperature: [0.3, 1.5], gain: [0, 1] };
 const PRESETS = {
   "Quiet bass": { density: 0.2, pitch: 0.15 },
@@ -440,13 +460,28 @@ export function readState(hash, keys) {
     const value = parseFloat(given.get(name));
     if (Number.isFinite(value)) found[name] = Math.min(high, Math.max(low, value));
   }
-  if (given.has("key") && (keys.includes(given.get("key")) || given.get("key") === "any")) found.key = given.get("key");
+  if (given.has("key") && [...keys, "any", "own"].includes(given.get("key"))) found.key = given.get("key");
+  if (/^\d{12}$/.test(given.get("scale"))) found.scale = given.get("scale");
   const seed = parseInt(given.get("seed"), 10);
   if (seed >= 0 && seed < 2 ** 31) found.seed = seed;
   return found;
 }
 
-const element = (tag, attributes = {}, ...children) => {
+// What a page's address keeps, beside what other instruments on the page keep there.
+export function keepInAddress(state) {
+  const all = new URLSearchParams(location.hash.slice(1));
+  for (const [k, v] of Object.entries(state)) all.set(k, typeof v === "number" ? +v.toFixed(2) : v);
+  history.replaceState(null, "", `#${all}`);
+}
+
+// One instrument at a time: whoever starts says so, and the others stop.
+const STARTED = "symphony-started";
+export function alone(root, stop) {
+  document.addEventListener(STARTED, ({ detail }) => { if (detail !== root) stop(); });
+  return () => document.dispatchEvent(new CustomEvent(STARTED, { detail: root }));
+}
+
+export const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
@@ -459,7 +494,7 @@ const element = (tag, attributes = {}, ...children) => {
 const BLACK = new Set([1, 3, 6, 8, 10]);
 
 // Eighty-eight keys as an SVG, each found by its pitch.
-function keyboard() {
+export function keyboard() {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), keys = new Map();
   svg.setAttribute("viewBox", "0 0 520 60");
   svg.setAttribute("aria-hidden", "true");
@@ -478,8 +513,11 @@ function keyboard() {
 }
 
 // The pad and all around it, in an element. `load` gives the packed model, when it is first needed.
-export function mount(root, { keys, load }) {
-  const state = readState(location.hash, keys), events = [];
+// In a page the address keeps where the hand is; in a notebook `moved` is called with it instead,
+// and `begin` says where it starts. `recorded` gives a recorded piano, `copies` is a copy meter,
+// `scales` makes a board for a scale of the player's own.
+export function mount(root, { keys, load, moved, begin, recorded, copies, scales }) {
+  const state = moved ? { ...START, ...begin } : readState(location.hash, keys), events = [];
   let context, piano, improviser, timer, begun = 0, recording = false;
   const status = element("p", { class: "play-status", role: "status" }, "Press Start. The first time, the network is loaded.");
   const [drawing, lit] = keyboard();
@@ -496,7 +534,8 @@ export function mount(root, { keys, load }) {
     return element("label", {}, label, sliders[name]);
   });
   const choice = element("select", { onchange: (e) => set({ key: e.target.value }) },
-    element("option", { value: "any" }, "any key"), ...keys.map((key) => element("option", { value: key }, key)));
+    element("option", { value: "any" }, "any key"),
+    ...(scales ? [element("option", { value: "own" }, "your own scale")] : []), ...keys.map((key) => element("option", { value: key }, key)));
   const presets = Object.entries(PRESETS).map(([name, place]) => element("button", { type: "button", onclick: () => set(place) }, name));
   const start = element("button", { type: "button", class: "play-start", onclick: () => (timer ? stop() : play()) }, "Start");
   const record = element("button", { type: "button", "aria-pressed": "false", onclick: toggleRecording }, "Record");
@@ -504,8 +543,11 @@ export function mount(root, { keys, load }) {
   const reset = element("button", { type: "button", onclick: () => { stop(); set({ ...START, seed: (state.seed + 1) % 1000 }); } }, "Reset");
   const meter = element("p", { class: "play-meter" });
 
+  const board = scales?.(set);
+
   function set(change) {
     Object.assign(state, change);
+    board?.show(state.scale);
     for (const [name, slider] of Object.entries(sliders)) slider.value = state[name];
     choice.value = state.key;
     dot.style.left = `${100 * state.density}%`;
@@ -515,16 +557,16 @@ export function mount(root, { keys, load }) {
       improviser.temperature = state.temperature;
       improviser.lead_by(state, now());
     }
+    if (moved) return void moved(state);
     clearTimeout(set.wait);
-    set.wait = setTimeout(() => {
-      const short = Object.entries(state).map(([k, v]) => [k, typeof v === "number" ? +v.toFixed(2) : v]);
-      history.replaceState(null, "", `#${new URLSearchParams(short)}`);
-    }, 300);
+    set.wait = setTimeout(() => keepInAddress(state), 300);
   }
 
   const now = () => context.currentTime - begun;
+  const started = alone(root, () => { if (timer) stop(); });
 
   async function play() {
+    started();
     const Context = window.AudioContext || window.webkitAudioContext;
     if (!Context) return void (status.textContent = "This browser has no Web Audio, which the piano needs.");
     start.disabled = true;
@@ -541,8 +583,10 @@ export function mount(root, { keys, load }) {
     if (!piano) {
       status.textContent = "Tuning the piano …";
       piano = new Piano(context);
-      await piano.prepare();
+      await piano.prepare(recorded);
+      piano.recordings?.rest();
     }
+    copies?.begin();
     begun = context.currentTime + 0.1;
     improviser = new Improviser(play.model, (step) => piano.play(step.notes, begun + step.due), { seed: state.seed });
     improviser.played = heard;
@@ -550,7 +594,7 @@ export function mount(root, { keys, load }) {
     timer = setInterval(() => improviser.work(now(), now), 12);
     start.disabled = false;
     start.textContent = "Stop";
-    status.textContent = "Playing. Drag on the pad.";
+    status.textContent = `Playing. Drag on the pad. Piano: ${piano.recordings?.credit ?? "computed, not recorded"}.`;
     root.playing = { improviser, piano, context, state };
   }
 
@@ -560,6 +604,7 @@ export function mount(root, { keys, load }) {
       if (key) key.classList.toggle("on", velocity > 0);
       if (recording) events.push([step.due, pitch, velocity]);
     }
+    copies?.hear(step.due, step.notes);
     const { answers, underruns } = improviser.report;
     const words = answers.length ? [`Your last move was heard after ${Math.round(1000 * answers[answers.length - 1])} ms.`] : [];
     if (underruns) words.push(`${underruns} breaks so far, since this machine is busy: ${improviser.lookAhead.toFixed(1)} s of music are kept ready.`);
@@ -573,6 +618,7 @@ export function mount(root, { keys, load }) {
     improviser.pass(now());
     for (const step of [...improviser.line.steps].reverse()) step.cancel?.();
     piano.silence();
+    copies?.end();
     if (recording) toggleRecording();
     for (const key of lit.values()) key.classList.remove("on");
     start.textContent = "Start";
@@ -648,11 +694,12 @@ export function mount(root, { keys, load }) {
   document.addEventListener("visibilitychange", () => { if (document.hidden && timer) stop(); });
 
   root.append(
-    element("div", { class: "play-row" }, start, record, save, reset), status, pad, drawing, meter,
+    element("div", { class: "play-row" }, start, record, save, reset), status, pad, drawing, meter, copies?.line ?? "",
     element("div", { class: "play-row", role: "group", "aria-label": "Places of the hand" }, ...presets),
     ...(devices.length ? [element("div", { class: "play-row", role: "group", "aria-label": "Devices" }, ...devices)] : []),
-    element("div", { class: "play-fields" }, element("label", {}, "Key", choice), ...fields),
+    element("div", { class: "play-fields" }, element("label", {}, "Key", choice), ...fields), board?.panel ?? "",
   );
   root.set = set;
   set({});
+  return { set, stop };
 }
