@@ -1,8 +1,9 @@
 """Chapter 7's comparison: what rewards do to a generator that likelihood has taught.
 
-Trains three seeds by the recipe, and three that play five times as long. From the melodies drawn at each evaluation it takes BLEU against
-unseen melodies and self-BLEU, and it sweeps the temperature of the generator that likelihood left.
-The result lies beside the shipped weights, for the chapter to show.
+Trains three seeds by the recipe, and three that play five times as long. From the melodies drawn
+at each evaluation it takes BLEU against unseen melodies and self-BLEU, and it sweeps the
+temperature of the generator that likelihood left. The result lies beside the shipped weights, for
+the chapter to show.
 
 Run it with ``python book/experiment_seqgan.py``; a stopped run goes on where it left off.
 """
