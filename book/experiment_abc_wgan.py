@@ -2,9 +2,9 @@
 
 Four arms, three seeds each: all three tricks; all but the teacher's help; none; and the same
 generator taught by likelihood. Each run took about a minute of one core, those without only the
-teacher half of it. The other five combinations of tricks, the Fisher loss and lines of 128 characters are
-switches of the recipe, and were left out: there was no time to train them as long. The result lies
-beside the shipped weights, for the chapter to show.
+teacher half of it. The other five combinations of tricks, the Fisher loss and lines of 128
+characters are switches of the recipe, and were left out: there was no time to train them as long.
+The result lies beside the shipped weights, for the chapter to show.
 
 Run it with ``python book/experiment_abc_wgan.py``; a stopped run goes on where it left off, and
 arms that are kept already are not trained again.
