@@ -4,7 +4,8 @@ Trains three seeds by the recipe. From the melodies drawn at each evaluation it 
 unseen melodies and self-BLEU, and it sweeps the temperature of the generator that likelihood left.
 The result lies beside the shipped weights, for the chapter to show.
 
-Run it with ``python book/experiment_seqgan.py``; a stopped run goes on where it left off.
+Run it with ``python book/experiment_seqgan.py``; a stopped run goes on where it left off, and
+arms that are kept already are not trained again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 from symphony.evaluation import sequence_bleu
-from symphony.experiments import keep_experiment, train_arms
+from symphony.experiments import keep_experiment, shipped_experiment, train_arms
 from symphony.systems import recipe
 from symphony.systems.ngram.network import NGramTable
 from symphony.systems.sampling import generate
@@ -76,4 +77,5 @@ def rewarded(trained: Trained, melodies: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    keep_experiment(MODEL, train_arms(ARMS, SEEDS, RUNS, beside))
+    kept = shipped_experiment(MODEL)
+    keep_experiment(MODEL, train_arms(ARMS, SEEDS, RUNS, beside, kept=kept))

@@ -202,6 +202,17 @@ def test_a_song_is_rendered(tmp_path, monkeypatch):
         assert (tmp_path / f"x.{end}").stat().st_size > 1000
 
 
+def test_chord_symbols_of_a_tune_sound_with_it(tmp_path, monkeypatch):
+    tune = 'X:1\nM:6/8\nL:1/8\nK:G\n"G"GAB dBG|"C"e3 e3|]\n'
+    sounds = []
+    for text in (tune, tune.replace('"G"', "").replace('"C"', "")):
+        (tmp_path / "x.abc").write_text(text)
+        run(monkeypatch, "render", tmp_path / "x.abc", "--out", tmp_path / "x.wav")
+        sounds.append(soundfile.read(tmp_path / "x.wav")[0])
+    assert len(sounds[0]) == len(sounds[1])
+    assert np.abs(sounds[0] - sounds[1]).max() > 0.1
+
+
 SHORT = ("--seconds", "2")
 
 

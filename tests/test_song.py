@@ -125,6 +125,28 @@ def test_a_note_of_no_length_is_kept():
     assert song.duration.tolist() == pytest.approx([0.001, 0.5])
 
 
+@given(songs(), songs())
+def test_an_accompaniment_has_a_channel_and_a_program_of_its_own(song, chords):
+    data = song.to_midi(accompaniment=chords)
+    played = {}
+    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
+        programs = [m for m in track if m.type == "program_change"]
+        struck = [m for m in track if m.type == "note_on" and m.velocity]
+        assert {m.channel for m in struck} <= {m.channel for m in programs}
+        if programs:
+            (program,) = programs
+            played[program.channel] = (program.program, sorted(m.note for m in struck))
+    wanted = {0: (0, sorted(song.pitch.tolist())), 1: (24, sorted(chords.pitch.tolist()))}
+    assert played == wanted
+    # Read back, both are one piano.
+    assert sorted(Song.from_midi(data).pitch) == sorted([*song.pitch, *chords.pitch])
+
+
+def test_an_accompaniment_longer_than_midi_can_hold_is_refused():
+    with pytest.raises(SongError, match="hours"):
+        simple().to_midi(accompaniment=Song([0.0], [2e5], [60], [80]))
+
+
 def test_reading_agrees_with_mido(data_folder):
     for path in sorted((data_folder / "asap").rglob("*.mid"))[::300]:
         file = mido.MidiFile(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ LONGEST_WAIT = 2**28 - 1  # ticks between two events: four bytes of seven bits
 MOST_TICKS = 2**31 - 2  # in a file: what readers count in
 NO_PEDAL = np.empty((0, 2))
 NO_QUARTERS: Any = (None, None)
+PIANO, GUITAR = 0, 24  # General MIDI programs: a song, and the chords beside it
 GRID = 48  # divisions of a quarter note: holds triplets, sextuplets and 64ths
 
 
@@ -254,8 +255,12 @@ def write_notes(
     velocity: np.ndarray,
     tempo: np.ndarray,
     pedal: np.ndarray,
+    accompaniment: Mapping[str, np.ndarray] | None = None,
 ) -> bytes:
-    """MIDI bytes, one piano track of 960 ticks a quarter; times in seconds.
+    """MIDI bytes, a piano track of 960 ticks a quarter; times in seconds.
+
+    The notes of an ``accompaniment`` (its onset, duration, pitch and velocity) are a second track
+    on a channel of its own, for a guitar.
 
     Raises:
         SongError: MIDI has no numbers for its times or its tempo.
@@ -270,8 +275,10 @@ def write_notes(
             f"MIDI's tempi lie between {60e6 / LONGEST_QUARTER:.2f} and 60,000,000 quarters a "
             f"minute; this song has {tempo[:, 1].min():g} to {tempo[:, 1].max():g}."
         )
-    end = onset + duration
-    last = max((float(a.max()) for a in (end, pedal, tempo[:, 0]) if a.size), default=0.0)
+    tables = [{"onset": onset, "duration": duration, "pitch": pitch, "velocity": velocity}]
+    tables += [dict(accompaniment)] if accompaniment else []
+    ends = [table["onset"] + table["duration"] for table in tables]
+    last = max((float(a.max()) for a in (*ends, pedal, tempo[:, 0]) if a.size), default=0.0)
     if last > LONGEST_SONG:
         raise SongError(
             f"A MIDI file of ours lasts at most {LONGEST_SONG / 3600:.0f} hours, and this song "
@@ -282,27 +289,28 @@ def write_notes(
     def tick(seconds: np.ndarray) -> np.ndarray:
         return np.round(quarters_at(counted, seconds) * TICKS_PER_QUARTER)
 
-    start, stop, changes = tick(onset), tick(end), tick(tempo[:, 0])
-    down, up = tick(pedal[:, 0]), tick(pedal[:, 1])
-    events = np.sort(np.concatenate([[0.0], start, stop, changes, down, up]))
+    starts, stops = [tick(table["onset"]) for table in tables], [tick(end) for end in ends]
+    changes, down, up = tick(tempo[:, 0]), tick(pedal[:, 0]), tick(pedal[:, 1])
+    events = np.sort(np.concatenate([[0.0], *starts, *stops, changes, down, up]))
     if events[-1] > MOST_TICKS or np.diff(events).max() > LONGEST_WAIT:
         raise SongError(
             f"At up to {tempo[:, 1].max():,.0f} quarters a minute this song has more ticks than "
             f"MIDI can count, which is {LONGEST_WAIT:,} between two events and {MOST_TICKS:,} in "
             "all: write a slice of it, or give it a slower tempo."
         )
-    start, stop = start.astype(np.int32), stop.astype(np.int32)
-    track = symusic.Track("Piano", program=0)
-    track.notes = symusic.Note.from_numpy(
-        start,
-        np.maximum(stop - start, 1),
-        pitch.astype(np.int8),
-        velocity.astype(np.int8),
-    )
-    for time, value in sorted([(int(t), 127) for t in down] + [(int(t), 0) for t in up]):
-        track.controls.append(symusic.ControlChange(time, 64, value))
     score = symusic.Score(TICKS_PER_QUARTER)
     for time, length in zip(changes, micros, strict=True):
         score.tempos.append(symusic.Tempo(int(time), mspq=int(length)))
-    score.tracks.append(track)
+    played = (("Piano", PIANO), ("Guitar", GUITAR))
+    for (name, program), table, start, stop in zip(played, tables, starts, stops, strict=False):
+        track = symusic.Track(name, program=program)  # symusic gives each a channel of its own
+        track.notes = symusic.Note.from_numpy(
+            start.astype(np.int32),
+            np.maximum(stop - start, 1).astype(np.int32),
+            table["pitch"].astype(np.int8),
+            table["velocity"].astype(np.int8),
+        )
+        score.tracks.append(track)
+    for time, value in sorted([(int(t), 127) for t in down] + [(int(t), 0) for t in up]):
+        score.tracks[0].controls.append(symusic.ControlChange(time, 64, value))
     return bytes(score.dumps_midi())

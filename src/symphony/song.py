@@ -28,6 +28,7 @@ __all__ = ["TEMPO", "Song", "SongError"]
 # value down to the sixteenth, and every triplet, is a whole number of the 10 ms that events count.
 TEMPO = 100.0
 
+ACCOMPANYING = ("onset", "duration", "pitch", "velocity")
 COLUMNS: dict[str, Any] = {
     "onset": np.float64,
     "duration": np.float64,
@@ -327,8 +328,15 @@ class Song:
         vars(song).update(read_notes(file), name=stem, source=source, abc=None)
         return song
 
-    def to_midi(self, path: str | Path | None = None) -> bytes:
+    def to_midi(
+        self, path: str | Path | None = None, *, accompaniment: Song | None = None
+    ) -> bytes:
         """MIDI bytes, written to ``path`` when given; times are kept to about half a ms.
+
+        Args:
+            path: the file to write.
+            accompaniment: notes for a second instrument, a guitar, on a channel of its own (see
+                :func:`symphony.corpora.accompaniment`). Read back, both are one piano.
 
         Raises:
             SongError: longer than a day, or a tempo beyond what MIDI can count.
@@ -341,6 +349,9 @@ class Song:
             velocity=self.velocity,
             tempo=self.tempo,
             pedal=self.pedal,
+            accompaniment=None
+            if accompaniment is None
+            else {name: getattr(accompaniment, name) for name in ACCOMPANYING},
         )
         if path is not None:
             with written(path) as partial:

@@ -1,10 +1,12 @@
 """The ABC reader: a tune that spoils things costs itself, and nothing else."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,14 @@ import pytest
 from making import random_song
 
 from symphony.corpora import abc_tunes, files, load_corpus
-from symphony.corpora.abc_tunes import AbcReader, parse_tunes, read_abc, split_tunes, title
+from symphony.corpora.abc_tunes import (
+    AbcReader,
+    accompaniment,
+    parse_tunes,
+    read_abc,
+    split_tunes,
+    title,
+)
 from symphony.errors import FileError, SongError
 from symphony.song import Song
 
@@ -100,6 +109,58 @@ def test_marks_that_sound_no_note_cost_no_tune(marked, plain):
 def test_mending_keeps_chords_fields_and_pitches():
     text = HEAD + '"Am7"A2 [K:G]"G/B"_B,2 ^c\'2 z2|'
     assert abc_tunes.mended(text) == text
+
+
+JIG = """X:1
+T:Two bars
+M:6/8
+L:1/8
+K:G
+"G"GAB dBG|"C"ege "D7/F#"d2B|"Em"e6|]
+"""
+
+
+def test_chord_symbols_sound_as_a_bass_and_its_chord():
+    song = read_abc(JIG)
+    chords = accompaniment(song)
+    # Worked by hand: in 6/8 a bass on every dotted quarter and its chord an eighth before the next.
+    heard = {}
+    for onset, pitch in zip(chords.onset_quarters.tolist(), chords.pitch.tolist(), strict=True):
+        heard.setdefault(onset, set()).add(pitch % 12)
+    g, c, e, d7 = {7, 11, 2}, {0, 4, 7}, {4, 7, 11}, {2, 6, 9, 0}
+    assert [heard[beat] for beat in (0, 1.5, 3, 4.5, 6, 7.5)] == [{7}, {7}, {0}, {6}, {4}, {4}]
+    assert [heard[beat + 1] for beat in (0, 1.5, 3, 6, 7.5)] == [g, g, c, e, e]
+    assert heard[5.5] <= d7
+    assert len(heard[5.5]) >= 3
+    assert chords.seconds <= song.seconds
+    assert chords.name == "Two bars: chords"
+    assert song.pitch.tolist() == [67, 69, 71, 74, 71, 67, 76, 79, 76, 74, 71, 76]
+
+
+def test_an_excerpt_and_a_tempo_are_the_songs():
+    song = read_abc(JIG.replace("K:G", "Q:1/4=60\nK:G"))
+    assert accompaniment(song).onset[:4].tolist() == pytest.approx([0, 1, 1, 1], abs=1e-6)
+    cut = replace(song.slice(0.0, 2.0), abc=song.abc)
+    assert accompaniment(cut).seconds <= 2.0
+
+
+@pytest.mark.parametrize(
+    "tune",
+    [
+        TUNE,  # no chord symbols
+        re.sub('"[^"]*"', '"slowly"', JIG),  # words that are no chord
+        JIG.replace("K:G\n", "K:G\nV:1\n") + "V:2\nG,6|G,6|E,6|]\n",  # two voices
+    ],
+)
+def test_a_tune_without_chord_symbols_of_its_own_has_no_accompaniment(tune):
+    assert accompaniment(read_abc(tune)) is None
+
+
+def test_a_song_without_text_or_with_an_unreadable_one_has_no_accompaniment():
+    song = random_song(1)
+    assert accompaniment(song) is None
+    assert accompaniment(replace(song, abc=JIG.replace("GAB", "(A>B/)c"))) is None
+    assert accompaniment(replace(song, abc='"G"')) is None
 
 
 def test_a_tune_that_cannot_be_mended_is_left_out_for_what_it_says_itself():

@@ -35,6 +35,24 @@ def test_every_arm_is_trained_with_every_seed_and_never_twice(tmp_path):
         train_once(replace(base, batch=2), tmp_path / "one-way-0")
 
 
+def test_a_comparison_grows_by_an_arm_without_training_the_others_again(tmp_path):
+    base = replace(recipe("iwgan", "tiny"), steps=2)
+    first = train_arms({"one way": base}, (0, 1), tmp_path / "first")
+    arms = {"other way": replace(base, loss="hinge"), "one way": base}
+    grown = train_arms(arms, (0, 1), tmp_path / "then", kept=first)
+    assert grown["recipes"] == {arm: each.hash for arm, each in arms.items()}
+    assert [(r["arm"], r["seed"]) for r in grown["rows"]] == [
+        ("other way", 0), ("one way", 0), ("other way", 1), ("one way", 1),
+    ]  # fmt: skip
+    assert grown["rows"][1::2] == first["rows"]
+    assert sorted(p.name for p in (tmp_path / "then").iterdir()) == ["other-way-0", "other-way-1"]
+
+    # A row is kept for its recipe, not for its arm's name; an arm that is gone goes.
+    again = train_arms({"one way": replace(base, steps=3)}, (0,), tmp_path / "more", kept=grown)
+    (row,) = again["rows"]
+    assert row["best_step"] == 3
+
+
 def test_runs_side_by_side_are_the_runs_one_by_one(tmp_path):
     arms = {"arm": replace(recipe("iwgan", "tiny"), steps=2)}
     found = [

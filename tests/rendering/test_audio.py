@@ -52,6 +52,24 @@ def test_velocity_is_kept_within_a_song():
     assert second / first == pytest.approx((40 / 127) ** 2, rel=0.02)
 
 
+def test_an_accompaniment_sounds_with_the_song_and_no_longer():
+    low = song((0.0, 0.9, 33, 80), (2.0, 9.0, 33, 80))  # an A of 55 Hz; A4 ends after a second
+    alone, both = synthesize(A4, RATE), synthesize(A4, RATE, accompaniment=low)
+    assert both.shape == alone.shape
+    assert np.abs(both).max() == pytest.approx(PEAK, rel=1e-6)
+
+    def strength(sound, hertz):
+        spectrum = np.abs(np.fft.rfft(sound.mean(axis=1), 1 << 18))
+        at = round(hertz * (1 << 18) / RATE)
+        return spectrum[at - 40 : at + 41].max() / spectrum.max()
+
+    # The second partial of the string: the fundamental of so low a guitar hardly sounds.
+    assert strength(both, 110) > 5 * strength(alone, 110)
+    assert strength(both, 440) > 0.1
+    silent = song((5.0, 1.0, 33, 80))  # begins when all is over
+    np.testing.assert_array_equal(synthesize(A4, RATE, accompaniment=silent), alone)
+
+
 def test_the_pedal_lengthens_the_sound():
     dry = synthesize(song((0.0, 0.3, 60, 90), (3.0, 0.3, 72, 90)), RATE)
     held = song((0.0, 0.3, 60, 90), (3.0, 0.3, 72, 90), pedal=np.array([[0.1, 2.5]]))
@@ -130,7 +148,7 @@ def test_songs_that_cannot_be_heard_are_refused():
 
 
 def test_a_silent_instrument_is_said_not_written(monkeypatch, tmp_path):
-    monkeypatch.setattr(audio_module, "tone", lambda pitch, rate, s: np.zeros(int(rate * s)))
+    monkeypatch.setattr(audio_module, "tone", lambda key, rate, s, _: np.zeros(int(rate * s)))
     with pytest.raises(SongError, match="silent"):
         synthesize(A4, RATE)
     with pytest.raises(SongError, match="silent"):

@@ -73,6 +73,22 @@ def test_the_roll_has_every_note_of_the_excerpt_in_its_place():
     )
 
 
+def test_an_accompaniment_is_heard_drawn_and_said():
+    chords = LONG.select(LONG.pitch < 48).transposed(-12)
+    inside = (chords.end > 5) & (chords.onset < 15)
+    shown = player(LONG, seconds=10, start=5, accompaniment=chords).html
+    alone = player(LONG, seconds=10, start=5).html
+    assert len(strokes(shown, "sp-chords")) == inside.sum()
+    assert len(strokes(shown, "sp-notes")) == len(strokes(alone, "sp-notes"))
+    assert not strokes(alone, "sp-chords")
+    label = roll(shown).get("aria-label")
+    assert f"A guitar accompanies it with {inside.sum()} notes" in label
+    heights = [int(roll(html).get("viewBox").split()[3]) for html in (shown, alone)]
+    assert all(int(y) < heights[0] for _, y, _ in strokes(shown, "sp-chords"))
+    one, other = audio(shown)[0], audio(alone)[0]
+    assert np.abs(one[: len(other)] - other[: len(one)]).max() > 0.1
+
+
 def test_sizes_hold():
     shown = player(LONG, seconds=20)
     assert len(shown.html) < 140_000

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from symphony.errors import FileError
+from symphony.midi import GUITAR
 from symphony.rendering import soundfont
 
 RATE = 44_100
@@ -24,7 +25,7 @@ def test_every_register_is_in_tune(key):
 
 
 def test_the_zones_cover_the_piano():
-    covered = {key for zone in soundfont.piano() for key in range(zone.low, zone.high + 1)}
+    covered = {key for zone in soundfont.instrument() for key in range(zone.low, zone.high + 1)}
     assert covered >= set(range(21, 109))
 
 
@@ -54,10 +55,10 @@ def another_font(monkeypatch, tmp_path):
         path = tmp_path / "TimGM6mb.sf2"
         path.write_bytes(data)
         monkeypatch.setattr(soundfont, "soundfont_path", lambda: path)
-        soundfont.piano.cache_clear()
+        soundfont.instrument.cache_clear()
 
     yield put
-    soundfont.piano.cache_clear()
+    soundfont.instrument.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -66,10 +67,25 @@ def another_font(monkeypatch, tmp_path):
 def test_a_broken_soundfont_is_said(another_font, length, words):
     another_font(soundfont.soundfont_path().read_bytes()[:length])
     with pytest.raises(FileError, match=words):
-        soundfont.piano()
+        soundfont.instrument()
 
 
 def test_a_missing_soundfont_is_said(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(FileError, match="pip install pretty_midi"):
         soundfont.soundfont_path()
+
+
+def test_a_guitar_is_in_tune_and_no_piano():
+    for key in (40, 57, 69, 76):
+        string = soundfont.tone(key, RATE, 2.0, GUITAR)
+        wanted = 440 * 2 ** ((key - 69) / 12)
+        assert abs(1200 * np.log2(pitch_of(string[2000:], wanted) / wanted)) < 10  # cents
+        piano = soundfont.tone(key, RATE, 2.0)
+        alike = np.dot(string, piano) / np.linalg.norm(string) / np.linalg.norm(piano)
+        assert abs(alike) < 0.9
+
+
+def test_an_instrument_that_is_none_is_said():
+    with pytest.raises(FileError, match="preset 128"):
+        soundfont.instrument(128)

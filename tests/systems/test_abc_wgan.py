@@ -8,6 +8,7 @@ import torch
 from running import run
 from torch.nn import functional
 
+from symphony.corpora import accompaniment
 from symphony.errors import RequestError, SongError
 from symphony.systems import load, recipe, system
 from symphony.systems.abc_wgan.network import (
@@ -188,6 +189,25 @@ def test_a_model_that_writes_no_note_says_so(runs):
         head.bias[ord("|") - 31] = 50.0
     with pytest.raises(RequestError, match="nothing sounds"):
         trained.compose(3.0)
+
+
+def test_chord_symbols_that_a_model_writes_sound_with_its_tune(monkeypatch):
+    trained = load("abc-wgan")
+    body = '"G"GABdBG|"C"egedBG|\n'
+    row = np.array([0 if c == "\n" else ord(c) - 31 for c in body])
+
+    def write(self, generator, noise, uniform, temperature):
+        return np.tile(row, (len(noise), 1))
+
+    monkeypatch.setattr(type(trained.system), "write", write)
+    (song,) = trained.compose(6.0)
+    assert body in song.abc
+    chords = accompaniment(song)
+    assert chords.seconds <= song.seconds <= 6.0
+    g, c = {67 % 12, 71 % 12, 74 % 12}, {0, 4, 7}
+    on = chords.onset_quarters
+    assert {p % 12 for p in chords.pitch[on < 3].tolist()} == g
+    assert {p % 12 for p in chords.pitch[(on >= 3) & (on < 6)].tolist()} == c
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"noise": 0}, {"hidden_size": 0}])

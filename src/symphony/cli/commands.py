@@ -121,7 +121,8 @@ def compose(
 
     Example: ``symphony compose char-rnn --seconds 30 --seed 3 --out x.mid --mp3 y.mp3``. Each
     model has controls of its own: ``symphony compose dcrnn --help`` shows a DCRNN's, among them
-    ``--form "A B C A B" --key "C major"``.
+    ``--form "A B C A B" --key "C major"``. Chord symbols of a model that writes ABC notation sound
+    on a second channel, as a guitar.
 
     Args:
         model: a shipped model by name, an n-gram model, or the folder of a run.
@@ -134,6 +135,8 @@ def compose(
         abc: also write the tune's text here, of a model that writes ABC notation.
         controls: of the model.
     """
+    from symphony.corpora import accompaniment
+
     check_places(out, mp3)
     if abc is not None:
         check_writable(abc)
@@ -144,9 +147,10 @@ def compose(
     (song,) = trained.compose(seconds, seed=seed, **said)
     if abc is not None and song.abc is None:
         raise RequestError(f"{model} writes no ABC notation: --abc is for models that do.")
-    song.to_midi(out)
-    print(f"{out}: {len(song)} notes, {song.seconds:.1f} s")
-    _sound(song, mp3)
+    chords = accompaniment(song)
+    song.to_midi(out, accompaniment=chords)
+    print(f"{out}: {len(song)} notes, {song.seconds:.1f} s{', chords' if chords else ''}")
+    _sound(song, mp3, chords)
     if abc is not None:
         with written(abc) as partial:
             partial.write_text(str(song.abc))
@@ -329,15 +333,18 @@ def refine(
 def render(song: tyro.conf.Positional[Path], /, out: Path = Path("song.mp3")) -> None:
     """Turn a piece into sound, a piano roll, or engraved notes.
 
+    The chord symbols of an ABC tune sound with it, on a guitar.
+
     Args:
         song: a MIDI or ABC file.
         out: x.mp3 or x.wav for sound, x.png for a piano roll, x.svg for notation (music
             with a known beat only).
     """
-    from symphony.corpora import read_song
+    from symphony.corpora import accompaniment, read_song
     from symphony.rendering import render_file
 
-    render_file(read_song(song), out)
+    piece = read_song(song)
+    render_file(piece, out, accompaniment=accompaniment(piece))
     print(out)
 
 
@@ -496,11 +503,11 @@ def _checked(model: str, seconds: float, seed: int, controls: Any) -> dict[str, 
     return said
 
 
-def _sound(song: Any, mp3: Path | None) -> None:
+def _sound(song: Any, mp3: Path | None, accompaniment: Any = None) -> None:
     if mp3 is not None:
         from symphony.rendering import write_audio
 
-        write_audio(song, mp3)
+        write_audio(song, mp3, accompaniment=accompaniment)
         print(f"{mp3}: the same as sound")
 
 

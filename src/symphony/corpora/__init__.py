@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["chorales"],
     submod_attrs={
-        "abc_tunes": ["parse_tunes", "read_abc"],
+        "abc_tunes": ["accompaniment", "parse_tunes", "read_abc"],
         "corpus": ["SOURCES", "Corpus", "corpora_table", "is_present", "load_corpus", "resolved"],
         "files": ["read_song"],
         "source": ["Source"],

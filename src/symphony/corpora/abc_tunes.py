@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,6 +66,29 @@ def read_abc(tune: str) -> Song:
     return song
 
 
+def accompaniment(song: Song) -> Song | None:
+    """What the chord symbols of a song's text sound like: a bass and its chord in turn.
+
+    As abc2midi plays them, while the song lasts. Play both with ``rendering.player(song,
+    accompaniment=...)``, write both with ``song.to_midi(path, accompaniment=...)``.
+
+    Returns:
+        None for a song without chord symbols, for one of several voices, and for a text that can't
+        be read.
+
+    Raises:
+        FileError: the reader itself can't be run.
+    """
+    if song.abc is None or not re.search(rf'"{_CHORD.pattern}"', song.abc):
+        return None
+    with AbcReader() as reader:
+        found = reader.read(song.abc, "chords")
+    if isinstance(found, str):
+        return None
+    found = found.slice(0.0, song.seconds).named(f"{song.name}: chords", song.source)
+    return found if len(found) else None
+
+
 def parse_tunes(tunes: Iterable[str]) -> Iterator[Song | str]:
     """Each tune as a song, or the reason it was left out, in order.
 
@@ -100,8 +123,8 @@ class AbcReader:
             self._worker.close()
             self._worker = None
 
-    def read(self, tune: str) -> Song | str:
-        """A tune as a song, or the reason why not.
+    def read(self, tune: str, part: Literal["notes", "chords"] = "notes") -> Song | str:
+        """A tune as a song, or the reason why not: its melody, or what its chord symbols sound.
 
         Raises:
             FileError: the reader itself can't be run.
@@ -121,7 +144,7 @@ class AbcReader:
             self.seconds += answer["seconds"]
             try:
                 with np.errstate(all="ignore"):
-                    return _song(tune, answer)
+                    return _song(tune, answer, part)
             except SongError as error:
                 reason = reason or str(error).rstrip(".")
             if not reason.startswith("Error"):  # abc2midi's own complaint of what is written
@@ -171,7 +194,7 @@ def _mended(line: str) -> str:
     return "".join(out)
 
 
-def _song(tune: str, answer: dict[str, Any]) -> Song:
+def _song(tune: str, answer: dict[str, Any], part: str) -> Song:
     """The worker's answer as a song.
 
     Raises:
@@ -179,7 +202,7 @@ def _song(tune: str, answer: dict[str, Any]) -> Song:
     """
     if answer["error"]:
         raise SongError(str(answer["error"]))
-    notes = np.array(answer["notes"], dtype=np.float64).reshape(-1, 4)
+    notes = np.array(answer[part], dtype=np.float64).reshape(-1, 4)
     if not len(notes):
         raise SongError("it holds no notes")
     # abc2midi begins each note a tick late and ends it on time: a trick for old synthesizers.
@@ -325,7 +348,8 @@ def _notes(tune: str) -> dict[str, Any]:
     """What abc2midi makes of a tune, or the error it makes."""
     import symusic
 
-    answer: dict[str, Any] = {"notes": [], "tempo": [], "ticks": 480, "error": "", "broken": ""}
+    answer: dict[str, Any] = {"notes": [], "chords": [], "tempo": [], "ticks": 480}
+    answer |= {"error": "", "broken": ""}
     begun = _processor_time()
     try:
         score = symusic.Score.from_abc(tune)
@@ -333,6 +357,11 @@ def _notes(tune: str) -> dict[str, Any]:
         if melody and len(melody["time"]) > MOST_NOTES:
             return answer | {"error": f"it holds more than {MOST_NOTES:,} notes"}
         answer["notes"] = np.column_stack(list(melody.values())).tolist() if melody else []
+        if not re.search(r"(?m)^V:|\[V:", tune):  # else the other tracks are its other voices
+            chords = [track.notes.numpy() for track in score.tracks[1:] if not track.is_drum]
+            rows = [np.column_stack(list(part.values())) for part in chords if len(part["time"])]
+            if 0 < sum(map(len, rows)) <= MOST_NOTES:
+                answer["chords"] = np.concatenate(rows).tolist()
         seconds = score.to("second").tempos
         answer["tempo"] = [[float(t.time), float(t.qpm)] for t in seconds]
         answer["ticks"] = score.ticks_per_quarter

@@ -49,6 +49,7 @@ def train_arms(
     runs: Path,
     measure: Callable[[Trained, Data], dict[str, Any]] | None = None,
     processes: int = 1,
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train every arm of a comparison with every seed, and keep what each run found.
 
@@ -62,6 +63,8 @@ def train_arms(
         measure: what else to measure of a trained model, beside the metrics in its card; it gets
             the encoded music of its run, too.
         processes: how many runs to train at a time, each on one thread where there are several.
+        kept: what an earlier comparison found. Rows of arms whose recipe is the same today are
+            taken from it as they are, so that a comparison can grow by an arm.
 
     Returns:
         ``recipes``, the hash of each arm's; and ``rows``, each with ``arm``, ``seed``,
@@ -70,30 +73,33 @@ def train_arms(
     Raises:
         RequestError: a run in ``runs`` follows another recipe.
     """
+    hashes = {arm: recipe.hash for arm, recipe in arms.items()}
+    earlier = kept or {"recipes": {}, "rows": []}
+    known = {
+        (row["arm"], row["seed"]): row
+        for row in earlier["rows"]
+        if hashes.get(row["arm"]) == earlier["recipes"][row["arm"]]
+    }
+    every = [(arm, seed) for seed in seeds for arm in arms]
     jobs = [
-        (arm, seed, replace(recipe, seed=seed), runs / f"{arm.replace(' ', '-')}-{seed}")
-        for seed in seeds
-        for arm, recipe in arms.items()
+        (arm, seed, replace(arms[arm], seed=seed), runs / f"{arm.replace(' ', '-')}-{seed}")
+        for arm, seed in every
+        if (arm, seed) not in known
     ]
     if processes > 1:
         with ProcessPoolExecutor(processes, get_context("spawn"), set_num_threads, (1,)) as pool:
             list(pool.map(_train_quietly, [job[2:] for job in jobs]))  # finished ones are quick
-    rows = []
     for arm, seed, recipe, folder in jobs:
         trained = train_once(recipe, folder)
         card = trained.card
         metrics: dict[str, Any] = dict(card.metrics)
         if measure is not None:
             metrics |= measure(trained, Run(folder).data())
-        rows.append(
-            {"arm": arm, "seed": seed, "minutes": card.minutes}
-            | {"best_step": card.best_step, "curve": card.curve, "metrics": metrics}
-        )
+        row = {"arm": arm, "seed": seed, "minutes": card.minutes}
+        row |= {"best_step": card.best_step, "curve": card.curve, "metrics": metrics}
+        known[arm, seed] = _rounded(row)
         tqdm.write(f"{arm}, seed {seed}: {_rounded(metrics)}")
-    return {
-        "recipes": {arm: recipe.hash for arm, recipe in arms.items()},
-        "rows": [_rounded(row) for row in rows],
-    }
+    return {"recipes": hashes, "rows": [known[pair] for pair in every]}
 
 
 def _train_quietly(job: tuple[Recipe, Path]) -> None:

@@ -1,4 +1,4 @@
-"""A song as sound: a sampled piano, the sustain pedal, MP3 and WAV.
+"""A song as sound: a sampled piano, the sustain pedal, a guitar beside it, MP3 and WAV.
 
 Explained in chapter 1. The loudest sample always lies at ``PEAK``, so nothing clips and a
 quiet piece can be heard; how loud notes are relative to each other is kept.
@@ -18,6 +18,7 @@ from jaxtyping import Float32
 
 from symphony.errors import RequestError, SongError
 from symphony.files import sentence, written
+from symphony.midi import GUITAR, PIANO
 from symphony.rendering.soundfont import LONGEST_TONE, tone, zone_of
 from symphony.song import Song
 
@@ -31,12 +32,15 @@ TONES = (3.0, 8.0, LONGEST_TONE)  # seconds of a key kept ready
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
-def synthesize(song: Song, rate: int = 44_100) -> Float32[np.ndarray, "samples 2"]:
+def synthesize(
+    song: Song, rate: int = 44_100, *, accompaniment: Song | None = None
+) -> Float32[np.ndarray, "samples 2"]:
     """The song on a sampled grand piano, in stereo, pedal respected.
 
     Args:
         song: what to play; it lasts ``song.sustained().seconds`` and a second more.
         rate: samples a second.
+        accompaniment: what a guitar plays with it, as long as the song lasts.
 
     Returns:
         Samples in -1 to 1; the loudest is at ``PEAK`` (-2 dBFS).
@@ -50,15 +54,24 @@ def synthesize(song: Song, rate: int = 44_100) -> Float32[np.ndarray, "samples 2
     song = _checked(song, rate, LONGEST_ARRAY)
     sound = np.empty((int((song.seconds + TAIL) * rate), 2), np.float32)
     done = 0
-    for block in _blocks(song, rate):
+    for block in _mixed(song, rate, accompaniment):
         sound[done : done + len(block)] = block
         done += len(block)
     sound *= _gain([sound], rate, song)
     return sound
 
 
-def write_audio(song: Song, path: str | Path, *, rate: int = 44_100, mono: bool = False) -> None:
+def write_audio(
+    song: Song,
+    path: str | Path,
+    *,
+    rate: int = 44_100,
+    mono: bool = False,
+    accompaniment: Song | None = None,
+) -> None:
     """Write the song as sound; the suffix of ``path`` says how: .mp3 or .wav (16 bits).
+
+    An ``accompaniment`` is played by a guitar.
 
     Raises:
         SongError, RequestError: as :func:`synthesize` (but up to four hours), or another suffix.
@@ -67,7 +80,7 @@ def write_audio(song: Song, path: str | Path, *, rate: int = 44_100, mono: bool 
     kind = check_sound_name(path)
     song = _checked(song, rate, LONGEST_FILE)
     with written(path) as partial:
-        _encode(song, partial, kind, rate=rate, mono=mono)
+        _encode(song, partial, kind, rate=rate, mono=mono, accompaniment=accompaniment)
 
 
 def check_sound_name(path: str | Path) -> str:
@@ -89,6 +102,7 @@ def mp3_bytes(
     mono: bool = True,
     compression: float = 0.8,
     fade: float = 0.0,
+    accompaniment: Song | None = None,
 ) -> bytes:
     """The song as the bytes of an MP3 file; as small as a page wants it by default.
 
@@ -101,6 +115,7 @@ def mp3_bytes(
         mono: one channel, the mean of both.
         compression: 0 (large) to 0.95 (small); variable bitrate.
         fade: seconds over which the sound fades out before the last release.
+        accompaniment: what a guitar plays with it.
 
     Raises:
         SongError, RequestError, FileError: as :func:`synthesize`, for songs up to four hours.
@@ -113,7 +128,8 @@ def mp3_bytes(
         tempfile.TemporaryDirectory() as folder,
     ):
         path = Path(folder) / "song.mp3"
-        _encode(song, path, "MP3", rate=rate, mono=mono, compression=compression, fade=fade)
+        how = {"compression": compression, "fade": fade}
+        _encode(song, path, "MP3", rate=rate, mono=mono, accompaniment=accompaniment, **how)
         return path.read_bytes()
 
 
@@ -139,9 +155,24 @@ def _checked(song: Song, rate: int, longest: float) -> Song:
     return song
 
 
-def _blocks(song: Song, rate: int) -> Iterator[Float32[np.ndarray, "samples 2"]]:
-    """The song minute by minute, before its loudness is set; blocks follow without a gap."""
+def _mixed(
+    song: Song, rate: int, accompaniment: Song | None
+) -> Iterator[Float32[np.ndarray, "samples 2"]]:
+    """The song on a piano, an accompaniment on a guitar: see :func:`_blocks`."""
     total = int((song.seconds + TAIL) * rate)
+    piano = _blocks(song, rate, total, PIANO)
+    if accompaniment is None:
+        yield from piano
+        return
+    guitar = _blocks(accompaniment.sustained().slice(0.0, song.seconds), rate, total, GUITAR)
+    for one, other in zip(piano, guitar, strict=True):
+        yield one + other
+
+
+def _blocks(
+    song: Song, rate: int, total: int, program: int
+) -> Iterator[Float32[np.ndarray, "samples 2"]]:
+    """The song minute by minute, before its loudness is set; blocks follow without a gap."""
     size = int(BLOCK * rate)
     start = np.round(song.onset * rate).astype(np.int64)
     ring = np.zeros((2, 0), np.float32)  # what the notes of earlier blocks still sound
@@ -157,7 +188,7 @@ def _blocks(song: Song, rate: int) -> Iterator[Float32[np.ndarray, "samples 2"]]
             song.duration[here].tolist(),
             strict=True,
         ):
-            note = _note(pitch, velocity, duration, rate)
+            note = _note(pitch, velocity, duration, rate, program)
             left, right = _place(pitch)
             sound[0, at : at + len(note)] += left * note
             sound[1, at : at + len(note)] += right * note
@@ -166,11 +197,13 @@ def _blocks(song: Song, rate: int) -> Iterator[Float32[np.ndarray, "samples 2"]]
         ring = sound[:, keep:].copy()
 
 
-def _note(pitch: int, velocity: int, duration: float, rate: int) -> Float32[np.ndarray, " n"]:
+def _note(
+    pitch: int, velocity: int, duration: float, rate: int, program: int
+) -> Float32[np.ndarray, " n"]:
     """One note: the key's tone, its loudness, its release."""
-    zone = zone_of(pitch)
+    zone = zone_of(pitch, program)
     needed = min(duration + TAIL, LONGEST_TONE)
-    held = tone(pitch, rate, next(length for length in TONES if length >= needed))
+    held = tone(pitch, rate, next(length for length in TONES if length >= needed), program)
     loudness = np.float32((velocity / 127) ** 2)  # 960 cB, concave: specification 8.4.1
     released = int(duration * rate)
     fading = _fading(zone.release, rate)[: max(int(LONGEST_TONE * rate) - released, 0)]
@@ -217,6 +250,7 @@ def _encode(
     mono: bool,
     compression: float = 0.5,
     fade: float = 0.0,
+    accompaniment: Song | None = None,
 ) -> None:
     """Write the (sustained) song: long ones rendered twice rather than held in memory.
 
@@ -230,7 +264,7 @@ def _encode(
 
     def mixed() -> Iterator[np.ndarray]:
         done, last = 0, int((song.seconds + TAIL) * rate)
-        for block in _blocks(song, rate):
+        for block in _mixed(song, rate, accompaniment):
             time = (last - done - np.arange(len(block))) / rate - TAIL
             if fade > 0 and time[-1] < fade:
                 block = block * np.clip(time / fade, 0, 1).astype(np.float32)[:, None]

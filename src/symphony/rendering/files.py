@@ -12,10 +12,11 @@ from symphony.rendering.plots import piano_roll
 from symphony.song import Song
 
 
-def render_file(song: Song, path: str | Path) -> None:
+def render_file(song: Song, path: str | Path, *, accompaniment: Song | None = None) -> None:
     """Turn a song into sound (.mp3, .wav), a piano roll (.png) or notation (.svg).
 
-    Notation shows the whole piece, so it wants music with a known beat.
+    Notation shows the whole piece, so it wants music with a known beat. In sound, a guitar plays
+    the ``accompaniment``.
 
     Raises:
         RequestError: another suffix, or more than that kind of file can hold.
@@ -25,7 +26,7 @@ def render_file(song: Song, path: str | Path) -> None:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix in (".mp3", ".wav"):
-        write_audio(song, path)
+        write_audio(song, path, accompaniment=accompaniment)
     elif suffix == ".png":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

@@ -84,6 +84,7 @@ def player(
     seconds: float | None = None,
     start: float = 0.0,
     originality: Any = None,
+    accompaniment: Song | None = None,
 ) -> Player:
     """A song with its sound, its roll and its originality line, for notebooks and pages.
 
@@ -95,6 +96,8 @@ def player(
         originality: an ``OriginalityReport`` of the whole song (its ``line`` is written below
             with its verdict in two words, and what it shares beyond the 95th percentile of
             unseen real music is marked in the roll), a line of your own, or None.
+        accompaniment: what a guitar plays with it, drawn thinner, in another color (see
+            :func:`symphony.corpora.accompaniment`).
 
     Raises:
         SongError: a song without notes, or one that stays silent.
@@ -117,6 +120,7 @@ def player(
         )
     excerpt = whole.slice(start, end) if start or seconds else whole
     cut = end < whole.seconds
+    chords = None if accompaniment is None else accompaniment.sustained().slice(start, end)
     words, sign, marked = "", "", None
     if isinstance(originality, str):
         words = originality
@@ -124,11 +128,12 @@ def player(
         words, (sign, worth_marking) = originality.line, _sign(originality)
         if worth_marking:
             marked = np.isin(rows, np.asarray(originality.nearest[0].query_notes))
-    sound = mp3_bytes(excerpt, fade=min(FADE, excerpt.seconds / 4) if cut else 0.0)
+    fade = min(FADE, excerpt.seconds / 4) if cut else 0.0
+    sound = mp3_bytes(excerpt, fade=fade, accompaniment=chords)
     return Player(
         title=name,
         seconds=sound_seconds(excerpt),
-        figure=_figure(name, excerpt, start, sound, words, sign, marked),
+        figure=_figure(name, excerpt, start, sound, words, sign, marked, chords),
     )
 
 
@@ -171,9 +176,12 @@ def _figure(
     words: str,
     sign: str,
     marked: np.ndarray | None,
+    chords: Song | None,
 ) -> str:
     length = sound_seconds(song)
     label = describe(song, title)
+    if chords is not None and len(chords):
+        label += f" A guitar accompanies it with {len(chords)} notes."
     line = html.escape(words)
     if sign:
         kind = "sp-plain" if marked is None else "sp-warn"
@@ -186,7 +194,7 @@ def _figure(
     name = html.escape(title)
     body = (
         f"<figcaption><b>{name}</b><span>{clock(length)}</span></figcaption>"
-        f"{_roll(song, length, label, marked)}{_axis(start, length)}"
+        f"{_roll(song, length, label, marked, chords)}{_axis(start, length)}"
         f'<audio controls preload="metadata" aria-label="{name}" '
         f'src="data:audio/mpeg;base64,{base64.b64encode(sound).decode()}"></audio>'
         + (f'<p class="sp-originality">{line}</p>' if line else "")
@@ -198,17 +206,24 @@ def _figure(
     )
 
 
-def _roll(song: Song, length: float, label: str, marked: np.ndarray | None) -> str:
+def _roll(
+    song: Song, length: float, label: str, marked: np.ndarray | None, chords: Song | None
+) -> str:
     """Notes as strokes of a few paths: some ten bytes a note."""
-    low, high = int(song.pitch.min()) - 1, int(song.pitch.max()) + 1
+    pitches = song.pitch if chords is None else np.concatenate([song.pitch, chords.pitch])
+    low, high = int(pitches.min()) - 1, int(pitches.max()) + 1
     spare = max(24 - (high - low), 0)
     low, high = low - spare // 2, high + (spare + 1) // 2
-    x = np.round(song.onset / length * WIDTH).astype(int)
-    # a struck-again note must not melt into the one before: end a little early
-    width = np.maximum(np.round(song.duration / length * WIDTH).astype(int) - 2, 3)
-    y = (high - song.pitch.astype(int)) * 2 + 1
+
+    def places(notes: Song) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        x = np.round(notes.onset / length * WIDTH).astype(int)
+        # a struck-again note must not melt into the one before: end a little early
+        width = np.maximum(np.round(notes.duration / length * WIDTH).astype(int) - 2, 3)
+        return x, (high - notes.pitch.astype(int)) * 2 + 1, width
+
+    x, y, width = places(song)
     plain = np.ones(len(song), bool) if marked is None else ~marked
-    paths = []
+    paths = [] if chords is None else [_path("sp-chords", *places(chords), 1.0)]
     for least, limit, opacity in _LOUDNESS:
         chosen = plain & (song.velocity >= least) & (song.velocity < limit)
         paths.append(_path("sp-notes", x[chosen], y[chosen], width[chosen], opacity))

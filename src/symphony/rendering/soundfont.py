@@ -1,9 +1,9 @@
-"""The piano of a SoundFont, one key at a time: samples, tuning, loops, envelopes, filter.
+"""Piano and guitar of a SoundFont, one key at a time: samples, tuning, loops, envelopes, filter.
 
 symusic has a synthesizer too, but with TimGM6mb it leaves out velocity (1 sounds as loud as
 127) and much of the tuning (A4 comes out a semitone flat), so the piano is played here. It
-follows the SoundFont 2.04 specification as far as a piano needs it: volume falls in decibels,
-the filter in cents.
+follows the SoundFont 2.04 specification as far as a piano and a plucked guitar need it: volume
+falls in decibels, the filter in cents.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jaxtyping import Float32
 
 from symphony.errors import FileError
 from symphony.files import sentence
+from symphony.midi import PIANO
 
 LONGEST_TONE = 24.0  # seconds: by then even the lowest string has faded
 FILTER_BLOCK = 0.05  # seconds between two settings of the filter
@@ -105,9 +106,11 @@ def soundfont_path() -> Path:
     return path
 
 
-@lru_cache(maxsize=1)
-def piano() -> tuple[Zone, ...]:
-    """The zones of the General MIDI grand piano, lowest keys first.
+@lru_cache(maxsize=2)
+def instrument(program: int = PIANO) -> tuple[Zone, ...]:
+    """The zones of a General MIDI instrument, lowest keys first.
+
+    Made for those whose keys have one recording each and fade: the grand piano, the guitar.
 
     Raises:
         FileError: the SoundFont is missing or isn't one.
@@ -130,11 +133,11 @@ def piano() -> tuple[Zone, ...]:
         return found
 
     presets = table[b"phdr"]
-    grand = np.flatnonzero((presets["preset"][:-1] == 0) & (presets["bank"][:-1] == 0))
-    if not len(grand):
-        raise FileError(f"{path.name} has no piano at bank 0, preset 0.")
+    wanted = np.flatnonzero((presets["preset"][:-1] == program) & (presets["bank"][:-1] == 0))
+    if not len(wanted):
+        raise FileError(f"{path.name} has no instrument at bank 0, preset {program}.")
     zones = []
-    for outer in bags(presets, int(grand[0]), table[b"pbag"], table[b"pgen"]):
+    for outer in bags(presets, int(wanted[0]), table[b"pbag"], table[b"pgen"]):
         if _INSTRUMENT not in outer:
             continue
         shared: dict[int, int] = {}
@@ -200,25 +203,26 @@ def _zone(setting: dict[int, int], header: np.void, sound: np.ndarray) -> Zone:
     )
 
 
-@lru_cache(maxsize=128)
-def zone_of(key: int) -> Zone:
+@lru_cache(maxsize=256)
+def zone_of(key: int, program: int = PIANO) -> Zone:
     """The zone that sounds ``key``; beyond the piano's 88 keys, the nearest one."""
-    zones = piano()
+    zones = instrument(program)
     return min(zones, key=lambda zone: max(zone.low - key, key - zone.high, 0))
 
 
 @lru_cache(maxsize=128)
-def tone(key: int, rate: int, seconds: float) -> Float32[np.ndarray, " n"]:
+def tone(key: int, rate: int, seconds: float, program: int = PIANO) -> Float32[np.ndarray, " n"]:
     """One key struck as hard as can be and held.
 
     Args:
         key: MIDI note number.
         rate: samples a second.
         seconds: how much of it is wanted, at most ``LONGEST_TONE``.
+        program: General MIDI's number of the instrument.
     """
     from scipy.signal import lfilter
 
-    zone = zone_of(key)
+    zone = zone_of(key, program)
     count = int(min(seconds, LONGEST_TONE) * rate)
     time = np.arange(count) / rate
     position = time * zone.rate * 2.0 ** ((key - zone.root) / 12)
