@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from symphony.codecs import distort, to_elements
+from symphony.codecs import AbcCodec, distort, to_elements
+from symphony.codecs.abc import bar_lengths, headers
 from symphony.codecs.steps import LONGEST, NEXT
 from symphony.evaluation import bootstrap
 from symphony.song import Song
 from symphony.systems.duration_net.system import BEYOND
+from symphony.systems.refining import EMBEDDED
 from symphony.systems.velocity_net.system import onset_arrays
 from symphony.training import Trained
 
@@ -157,6 +162,47 @@ def bar_lines(song: Song) -> np.ndarray:
     return 4 * np.array([*(float(each.offset) for each in measures), ends])
 
 
+def tune_bar_lines(song: Song) -> np.ndarray | None:
+    """Where the bars of a tune from ABC begin, in sixteenths, repeats played.
+
+    None where a bar is short other than beside a repeat, or the whole doesn't come out even:
+    what is played then has bars that the text doesn't show.
+    """
+    found = headers(song)
+    if found is None or not re.fullmatch(r"\d+/\d+", found[1]):
+        return None
+    bar, unit = 16 * Fraction(found[0]), 16 * Fraction(found[1])
+    codec = AbcCodec()
+    lines = list(accumulate(length * unit for length in bar_lengths(codec.body(codec.encode(song)))))
+    pickup = lines[0] % bar if lines else Fraction(0)
+    beside = [(line - pickup) % bar != 0 for line in lines]
+    end = 4 * float((song.onset_quarters + song.duration_quarters).max())
+    even = min(abs(end % float(bar) - rest) for rest in (0, float(pickup), float(bar))) < EXACT
+    if not even or any(a and b for a, b in pairwise(beside)):
+        return None
+    starts = np.arange(float(pickup), end + EXACT, float(bar))
+    return np.append(0.0, starts) if pickup else starts
+
+
+def songs_and_bars(corpus: Corpus) -> tuple[list[Song], list[np.ndarray]]:
+    """The held-out pieces that are measured, and the bar lines of each.
+
+    Of the chorales all; of tunes those that no length of the grid is missing for, as it is where
+    there are triplets or grace notes, and whose bars are known.
+    """
+    if corpus.name == EMBEDDED:
+        return list(corpus.test), [bar_lines(song) for song in corpus.test]
+    plain = [song for song in corpus.test if on_sixteenths(song)]
+    found = [(song, lines) for song in plain if (lines := tune_bar_lines(song)) is not None]
+    return [song for song, _ in found], [lines for _, lines in found]
+
+
+def on_sixteenths(song: Song) -> bool:
+    """Whether all of a song's notes and waits last one of the Duration Net's 16 lengths."""
+    length = to_elements(song).length
+    return bool((np.abs(length - length.round().clip(1, LONGEST)) < EXACT).all())
+
+
 def duration_scores(
     quantize: Quantizer,
     songs: Sequence[Song],
@@ -220,15 +266,14 @@ def network_quantizer(trained: Trained) -> Quantizer:
 
 
 def duration_results(trained: Trained, corpus: Corpus) -> dict[str, Any]:
-    """The curves of a Duration Net on the test split of the chorales."""
-    bars = [bar_lines(song) for song in corpus.test]
+    """The curves of a Duration Net on the test split of a corpus, see :func:`songs_and_bars`."""
     way = network_quantizer(trained)
-    return {"levels": LEVELS, "curves": duration_curves(lambda _: way, corpus.test, bars)}
+    return {"levels": LEVELS, "curves": duration_curves(lambda _: way, *songs_and_bars(corpus))}
 
 
 def duration_baselines(corpus: Corpus) -> dict[str, Any]:
     """The curves of every way that needs no network, likewise."""
-    bars = [bar_lines(song) for song in corpus.test]
+    songs, bars = songs_and_bars(corpus)
     ways: dict[str, Callable[[Mapping[str, float]], Quantizer]] = {
         "leave alone": lambda _: leave_alone,
         "round to the grid": lambda _: round_to_grid,
@@ -236,7 +281,7 @@ def duration_baselines(corpus: Corpus) -> dict[str, Any]:
         "counting": lambda noise: CountingQuantizer.fit(corpus.train, noise),
         "dynamic programming": lambda noise: ViterbiQuantizer.fit(corpus.train, noise),
     }
-    return {name: duration_curves(way, corpus.test, bars) for name, way in ways.items()}
+    return {name: duration_curves(way, songs, bars) for name, way in ways.items()}
 
 
 def velocity_baselines(train: Sequence[Song]) -> dict[str, Callable[[Song], np.ndarray]]:
