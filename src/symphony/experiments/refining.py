@@ -165,16 +165,21 @@ def bar_lines(song: Song) -> np.ndarray:
 def tune_bar_lines(song: Song) -> np.ndarray | None:
     """Where the bars of a tune from ABC begin, in sixteenths, repeats played.
 
-    None where a bar is short other than beside a repeat, or the whole doesn't come out even:
-    what is played then has bars that the text doesn't show.
+    None without a meter, where bars are not full (but for one beside a repeat, which the pickup
+    after it fills), or where the whole doesn't come out even: what is played then has bars that
+    the text doesn't show.
     """
     found = headers(song)
-    if found is None or not re.fullmatch(r"\d+/\d+", found[1]):
+    if found is None or song.onset_quarters is None or song.duration_quarters is None:
+        return None
+    if not re.fullmatch(r"\d+/[1-9]\d*", found[1]):
         return None
     bar, unit = 16 * Fraction(found[0]), 16 * Fraction(found[1])
-    codec = AbcCodec()
-    lines = list(accumulate(length * unit for length in bar_lengths(codec.body(codec.encode(song)))))
-    pickup = lines[0] % bar if lines else Fraction(0)
+    body = AbcCodec().body(AbcCodec().encode(song))
+    lines = list(accumulate(length * unit for length in bar_lengths(body)))
+    if not lines:
+        return None
+    pickup = lines[0] % bar
     beside = [(line - pickup) % bar != 0 for line in lines]
     end = 4 * float((song.onset_quarters + song.duration_quarters).max())
     even = min(abs(end % float(bar) - rest) for rest in (0, float(pickup), float(bar))) < EXACT
@@ -187,8 +192,8 @@ def tune_bar_lines(song: Song) -> np.ndarray | None:
 def songs_and_bars(corpus: Corpus) -> tuple[list[Song], list[np.ndarray]]:
     """The held-out pieces that are measured, and the bar lines of each.
 
-    Of the chorales all; of tunes those that no length of the grid is missing for, as it is where
-    there are triplets or grace notes, and whose bars are known.
+    Of the chorales all. Of tunes those that are written in whole sixteenths, as no triplets and no
+    grace notes are, and whose bars are known.
     """
     if corpus.name == EMBEDDED:
         return list(corpus.test), [bar_lines(song) for song in corpus.test]
