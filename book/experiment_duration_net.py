@@ -1,7 +1,7 @@
 """Chapter 11's comparison of Duration Nets, and of the ways that need none.
 
-Trains three seeds of each: a Duration Net, one that hears the report's noise only, one that reads
-onwards only, one that answers with a number, and one that learns from tunes instead of chorales.
+Trains three seeds of each: a Duration Net, one that hears the report's noise only, a
+unidirectional one, one that answers with a number, and one that learns from tunes instead of chorales.
 The result lies beside the shipped weights, for the chapter to show; what was measured on tunes
 lies there under ``folk``.
 
@@ -25,7 +25,7 @@ BASE = replace(recipe(MODEL), steps=1200)
 ARMS = {
     "both noises": BASE,
     "report's noise only": replace(BASE, jitter=0.0, drift=0.0),
-    "onwards only": replace(BASE, network=replace(BASE.network, bidirectional=False)),
+    "unidirectional": replace(BASE, network=replace(BASE.network, bidirectional=False)),
     "squared error": replace(BASE, network=replace(BASE.network, classes=False)),
     TUNES: replace(BASE, corpus=TUNES),
 }

@@ -1,6 +1,6 @@
 """Chapter 11's comparison of Velocity Nets, and of the ways that need none.
 
-Trains three seeds of each: a Velocity Net, one that reads onwards only, and one whose loss counts
+Trains three seeds of each: a Velocity Net, a unidirectional one, and one whose loss counts
 silence too. The result lies beside the shipped weights, for the chapter to show.
 
 Run it with ``python book/experiment_velocity_net.py``, where the corpus asap is; a stopped run
@@ -22,7 +22,7 @@ SEEDS = (0, 1, 2)
 BASE = replace(recipe(MODEL), steps=1000, batch=16)
 ARMS = {
     "masked": BASE,
-    "onwards only": replace(BASE, network=replace(BASE.network, bidirectional=False)),
+    "unidirectional": replace(BASE, network=replace(BASE.network, bidirectional=False)),
     "silence counted": replace(BASE, network=replace(BASE.network, masked=False)),
 }
 
