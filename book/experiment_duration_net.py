@@ -1,9 +1,9 @@
 """Chapter 11's comparison of Duration Nets, and of the ways that need none.
 
 Trains three seeds of each: a Duration Net, one that hears the report's noise only, a
-unidirectional one, one that answers with a number, and one that learns from tunes instead of chorales.
-The result lies beside the shipped weights, for the chapter to show; what was measured on tunes
-lies there under ``folk``.
+unidirectional one, one that answers with a number, and one that learns from tunes instead of
+chorales. The result lies beside the shipped weights, for the chapter to show; what other ways
+make of the tunes lies there under ``folk``.
 
 Run it with ``python book/experiment_duration_net.py``; a stopped run goes on where it left off.
 """
