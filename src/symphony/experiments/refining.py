@@ -10,10 +10,11 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from symphony.codecs import AbcCodec, distort, to_elements
 from symphony.codecs.abc import bar_lengths, headers
+from symphony.codecs.elements import Elements
 from symphony.codecs.steps import LONGEST, NEXT
 from symphony.evaluation import bootstrap
 from symphony.song import Song
@@ -208,6 +209,25 @@ def on_sixteenths(song: Song) -> bool:
     return bool((np.abs(length - length.round().clip(1, LONGEST)) < EXACT).all())
 
 
+def bars_that_add_up(
+    elements: Elements, found: Float64[np.ndarray, " t"], lines: Float64[np.ndarray, " k"]
+) -> Bool[np.ndarray, " n"]:
+    """Whether each bar's waits add up to what is written, of bars that begin and end with an onset.
+
+    Args:
+        elements: of the score.
+        found: the length that each is given, in sixteenths.
+        lines: where the score's bars begin and the last one ends, see :func:`bar_lines`.
+    """
+    wait = elements.token == NEXT
+    score, played = (np.append(0.0, np.cumsum(x[wait])) for x in (elements.length, found))
+    at = np.searchsorted(score + elements.first, lines - EXACT)
+    at = np.minimum(at, len(score) - 1)
+    met = np.abs(score[at] + elements.first - lines) < EXACT
+    off = np.diff(played[at]) - np.diff(score[at])
+    return np.asarray(np.abs(off[met[:-1] & met[1:]]) < EXACT)
+
+
 def duration_scores(
     quantize: Quantizer,
     songs: Sequence[Song],
@@ -226,8 +246,7 @@ def duration_scores(
 
     Returns:
         ``error``: mean absolute error in sixteenths; ``exact``: share of lengths that are right;
-        ``bars``: share of bars whose waits add up to what is written, of those that begin and
-        end with an onset.
+        ``bars``: share of bars for which :func:`bars_that_add_up` holds.
     """
     errors, whole = [], []
     for i, song in enumerate(songs):
@@ -238,14 +257,7 @@ def duration_scores(
         errors.append(np.abs(found - written))
         if bars is None:
             continue
-        wait = token == NEXT
-        score, played = (np.append(0.0, np.cumsum(each[wait])) for each in (written, found))
-        at = np.searchsorted(score + elements.first, bars[i] - EXACT)
-        at = np.minimum(at, len(score) - 1)
-        met = np.abs(score[at] + elements.first - bars[i]) < EXACT
-        both = met[:-1] & met[1:]
-        off = np.diff(played[at]) - np.diff(score[at])
-        whole.append(np.abs(off[both]) < EXACT)
+        whole.append(bars_that_add_up(elements, found, bars[i]))
     error = np.concatenate(errors)
     scores = {"error": float(error.mean()), "exact": float((error < EXACT).mean())}
     return scores if bars is None else scores | {"bars": float(np.concatenate(whole).mean())}
