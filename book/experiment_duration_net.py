@@ -2,8 +2,8 @@
 
 Trains three seeds of each: a Duration Net, one that hears the report's noise only, a
 unidirectional one, one that answers with a number, and one that learns from tunes instead of
-chorales. The result lies beside the shipped weights, for the chapter to show; what other ways
-make of the tunes lies there under ``folk``.
+chorales. The result lies beside the shipped weights, for the chapter to show. What the shipped
+net, which read chorales, makes of the tunes lies there under ``folk``, and what other ways make.
 
 Run it with ``python book/experiment_duration_net.py``; a stopped run goes on where it left off.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from symphony import load_corpus
 from symphony.experiments import keep_experiment, refining, train_arms
-from symphony.systems import recipe
+from symphony.systems import load, recipe
 
 MODEL = "duration-net"
 RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
@@ -38,7 +38,5 @@ if __name__ == "__main__":
         ARMS, SEEDS, RUNS, lambda t, _: refining.duration_results(t, corpora[t.recipe.corpus])
     )
     found["baselines"] = refining.duration_baselines(scores)
-    measured, held_out = len(refining.songs_and_bars(tunes)[0]), len(tunes.test)
-    found[TUNES] = {"measured": measured, "held_out": held_out}
-    found[TUNES]["baselines"] = refining.duration_baselines(tunes)
+    found[TUNES] = refining.duration_transfer(load(MODEL), tunes)
     keep_experiment(MODEL, found)

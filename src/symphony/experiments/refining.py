@@ -301,6 +301,18 @@ def duration_baselines(corpus: Corpus) -> dict[str, Any]:
     return {name: duration_curves(way, songs, bars) for name, way in ways.items()}
 
 
+def duration_transfer(trained: Trained, corpus: Corpus) -> dict[str, Any]:
+    """A Duration Net on music of a kind that it never read, beside the ways that are fitted to it.
+
+    Returns:
+        ``measured`` of ``held_out`` pieces, see :func:`songs_and_bars`; ``curves`` of the net;
+        ``baselines``, theirs.
+    """
+    counts = {"measured": len(songs_and_bars(corpus)[0]), "held_out": len(corpus.test)}
+    curves = duration_results(trained, corpus)["curves"]
+    return counts | {"curves": curves, "baselines": duration_baselines(corpus)}
+
+
 def velocity_baselines(train: Sequence[Song]) -> dict[str, Callable[[Song], np.ndarray]]:
     """Ways to give each note a velocity that need no network.
 
