@@ -164,6 +164,17 @@ def test_a_chapters_players_load_and_only_one_plays(open_page, name):
     page.wait_for_function("document.querySelectorAll('audio')[0].paused")
 
 
+def test_before_and_after_stand_in_one_row_with_one_clock(open_page):
+    page = open_page("notebooks/11_refine_nets.html")
+    grids = page.locator("[data-one-clock]")
+    assert grids.count() >= 1
+    for grid in grids.all():
+        tops = "g => [...g.querySelectorAll('figure')].map(f => f.getBoundingClientRect().top)"
+        found = grid.evaluate(tops)
+        assert len(found) == 3
+        assert len(set(found)) == 1
+
+
 def test_the_board_of_switches_works_without_a_kernel(open_page):
     page = open_page("notebooks/10_continuous_seqae.html", 390)
     page.wait_for_selector(".sb-play:not([disabled])")

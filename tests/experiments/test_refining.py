@@ -123,6 +123,43 @@ def test_bar_lines_of_a_chorale():
     assert lines[-1] >= 4 * song.onset_quarters[-1]
 
 
+def tune(body, meter="M:4/4\n", length="L:1/8\n"):
+    """A song of an ABC tune, read by symusic, repeats played."""
+    from symphony.corpora.abc_tunes import read_abc
+
+    return read_abc(f"X:1\nT:tune\n{meter}{length}K:C\n{body}\n")
+
+
+def test_bar_lines_of_tunes_by_hand():
+    even = tune("CDEF GABc|cBAG FEDC|")
+    assert refining.tune_bar_lines(even).tolist() == [0, 16, 32]
+    begun = tune("|:C|DEF GAB|cBA G2:|", "M:6/8\n")  # a pickup of 2, its bar closed by 10
+    assert refining.tune_bar_lines(begun).tolist() == [0, 2, 14, 26, 38]
+
+
+def test_bars_that_a_text_does_not_show_are_not_guessed():
+    song = tune("CDEF GABc|")
+    for body in ("CDEF GABc|cBA|FED|CDEF GABc|", "CDEF|GABc cBAG|F|E|", "CDEF GABc|cBAG|", ""):
+        abc = f"X:1\nM:4/4\nL:1/8\nK:C\n{body}\n"
+        uneven = replace(song, abc=abc, duration_quarters=song.duration_quarters + 0.5)
+        assert refining.tune_bar_lines(uneven) is None
+    for head in ("L:1/8", "M:none\nL:1/8", "M:4/4\nL:eighth", "M:4/4\nL:1/0", "M:0/4"):
+        assert refining.tune_bar_lines(replace(song, abc=f"X:1\n{head}\nK:C\nCDEF|\n")) is None
+    assert refining.tune_bar_lines(replace(song, abc=None)) is None
+
+
+def test_what_is_measured_of_tunes_has_no_triplets():
+    plain, triplets = tune("CDEF GABc|cBAG FEDC|"), tune("(3CDE (3FGA G2F2|cBAG FEDC|")
+    assert refining.on_sixteenths(plain)
+    assert not refining.on_sixteenths(triplets)
+    corpus = SimpleNamespace(name="tunes", test=[triplets, plain])
+    songs, bars = refining.songs_and_bars(corpus)
+    assert songs == [plain]
+    assert bars[0].tolist() == [0, 16, 32]
+    found = refining.duration_scores(refining.leave_alone, songs, bars)
+    assert found == {"error": 0.0, "exact": 1.0, "bars": 1.0}
+
+
 # Velocities
 
 

@@ -1,6 +1,7 @@
 import base64
 import io
 import re
+import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -177,6 +178,111 @@ def test_versions_of_one_piece_share_a_clock_where_asked():
     two = [player(LONG, seconds=2), player(LONG, seconds=3)]
     assert 'class="symphony-players" data-one-clock>' in players(two, one_clock=True).html
     assert "data-one-clock>" not in players(two).html
+
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--mute-audio", "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        pytest.skip("no Chromium here: nothing was played")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=BROWSER, args=QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def versions(browser, tmp_path):
+    """Opens three versions of one piece in one grid, as chapter 11 has them."""
+    pages = []
+
+    def opened(width=1000, one_clock=True):
+        titles = ("before", "durations", "both")
+        grid = players([player(LONG, seconds=8, title=t) for t in titles], one_clock=one_clock)
+        frame = '<!doctype html><html lang="en"><meta charset="utf-8"><body>{}</body></html>'
+        (tmp_path / "page.html").write_text(frame.format(grid.html), "utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        pages.append(page)
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_function("[...document.querySelectorAll('audio')].every(a => a.duration > 1)")
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+
+
+SWITCH = """async (to) => {  // how long a switch takes is no part of where it goes
+  const all = [...document.querySelectorAll("audio")];
+  const from = all.find((audio) => !audio.paused), begun = performance.now();
+  const left = from.currentTime;
+  await all[to].play();
+  const found = { left, came: all[to].currentTime, took: (performance.now() - begun) / 1000 };
+  return { ...found, sounding: all.map((audio) => !audio.paused) };
+}"""
+
+
+def test_switching_between_versions_keeps_the_place_and_only_one_sounds(versions):
+    page = versions()
+    page.evaluate("document.querySelector('audio').play()")
+    for to, beyond in ((1, 0.6), (2, 1.2), (0, 1.8)):
+        page.wait_for_function(
+            "least => [...document.querySelectorAll('audio')].some("
+            "a => !a.paused && a.currentTime > least)",
+            arg=beyond,
+        )
+        found = page.evaluate(SWITCH, to)
+        assert found["sounding"] == [i == to for i in range(3)]
+        assert -0.02 < found["came"] - found["left"] < found["took"] + 0.1
+
+
+def test_the_place_is_where_a_reader_put_it_last(versions):
+    page = versions()
+    seek, audio = page.locator(".sp-seek"), page.locator("audio")
+    for _ in range(4):
+        seek.nth(1).press("ArrowRight")  # 4 s, of a player that is not playing
+    audio.nth(2).evaluate("a => a.play()")
+    assert 4 <= audio.nth(2).evaluate("a => a.currentTime") < 8
+    audio.nth(2).evaluate("a => a.pause()")
+    seek.nth(0).press("Home")  # and one that is moved itself stays there
+    audio.nth(0).evaluate("a => a.play()")
+    assert audio.nth(0).evaluate("a => a.currentTime") < 2
+
+
+def test_after_the_end_another_version_begins_anew(versions):
+    page = versions()
+    page.locator(".sp-seek").nth(0).press("End")
+    page.evaluate("document.querySelector('audio').play()")
+    page.wait_for_function("document.querySelector('audio').ended")
+    second = page.locator("audio").nth(1)
+    second.evaluate("a => a.play()")
+    assert second.evaluate("a => a.currentTime") < 4
+
+
+def test_players_of_different_pieces_have_clocks_of_their_own(versions):
+    page = versions(one_clock=False)
+    page.evaluate("document.querySelector('audio').play()")
+    page.wait_for_function("document.querySelector('audio').currentTime > 1")
+    found = page.evaluate(SWITCH, 1)
+    assert found["sounding"] == [False, True, False]
+    assert found["came"] < found["took"] + 0.1
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1000, 1), (390, 3)])
+def test_three_versions_stand_in_one_row_where_there_is_room(versions, width, rows):
+    boxes = versions(width).evaluate(
+        "[...document.querySelectorAll('figure')].map(f => f.getBoundingClientRect().top)"
+    )
+    assert len(set(boxes)) == rows
 
 
 @pytest.mark.parametrize(

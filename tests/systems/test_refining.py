@@ -96,6 +96,17 @@ def test_who_only_composes_cannot_refine(name, runs):
         load(runs.folder(name)).refine(random_song())
 
 
+@given(songs(), st.integers(0, 99))
+@few
+def test_a_piece_without_a_beat_gets_one_and_keeps_its_notes(runs, song, seed):
+    played = replace(distorted(song, seed, jitter=0.2), onset_quarters=None, duration_quarters=None)
+    refined = load(runs.folder("duration-net")).refine(played)
+    assert sorted(refined.pitch.tolist()) == sorted(song.pitch.tolist())
+    if refined is not played:
+        assert np.allclose(refined.onset_quarters * 4, np.round(refined.onset_quarters * 4))
+        assert len(refined.tempo) == 1
+
+
 def test_lengths_beyond_the_classes_are_rounded(runs):
     refined = load(runs.folder("duration-net")).refine(written([4.2, 63.6, 4.1]))
     assert refined.duration_quarters[1] == 16.0

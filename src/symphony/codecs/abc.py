@@ -91,14 +91,7 @@ class AbcCodec:
 
     def matches(self, song: Song) -> bool:
         """Whether a song's own headers name this meter and note length, so that its body fits."""
-        found = {k: re.search(rf"(?m)^{k}:[ \t]*(\S+)", song.abc or "") for k in "ML"}
-        meter = found["M"].group(1) if found["M"] else ""
-        above, _, below = {"C": "4/4", "C|": "2/2"}.get(meter, meter).partition("/")
-        if not (above.isdigit() and below.isdigit() and int(below)):
-            return False
-        usual = "1/8" if int(above) / int(below) >= 0.75 else "1/16"  # where a tune doesn't say
-        length = found["L"].group(1) if found["L"] else usual
-        return f"{above}/{below}" == self.meter and length == self.length
+        return headers(song) == (self.meter, self.length)
 
     def bars_full(self, bodies: Sequence[str]) -> float:
         """The share of closed bars, in all bodies, that last as long as the meter says.
@@ -108,6 +101,17 @@ class AbcCodec:
         wanted = Fraction(self.meter) / Fraction(self.length)
         every = [length for body in bodies for length in bar_lengths(body)[1:]]
         return sum(length == wanted for length in every) / len(every) if every else float("nan")
+
+
+def headers(song: Song) -> tuple[str, str] | None:
+    """Meter and unit note length of a tune's headers, such as 6/8 and 1/8; None without a meter."""
+    found = {k: re.search(rf"(?m)^{k}:[ \t]*(\S+)", song.abc or "") for k in "ML"}
+    meter = found["M"].group(1) if found["M"] else ""
+    above, _, below = {"C": "4/4", "C|": "2/2"}.get(meter, meter).partition("/")
+    if not (above.isdigit() and below.isdigit() and int(above) and int(below)):
+        return None
+    usual = "1/8" if int(above) / int(below) >= 0.75 else "1/16"  # where a tune doesn't say
+    return f"{above}/{below}", found["L"].group(1) if found["L"] else usual
 
 
 def bar_lengths(body: str) -> list[Fraction]:

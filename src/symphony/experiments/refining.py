@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
-from symphony.codecs import distort, to_elements
+from symphony.codecs import AbcCodec, distort, to_elements
+from symphony.codecs.abc import bar_lengths, headers
+from symphony.codecs.elements import Elements
 from symphony.codecs.steps import LONGEST, NEXT
 from symphony.evaluation import bootstrap
 from symphony.song import Song
 from symphony.systems.duration_net.system import BEYOND
+from symphony.systems.refining import EMBEDDED
 from symphony.systems.velocity_net.system import onset_arrays
 from symphony.training import Trained
 
@@ -157,6 +163,71 @@ def bar_lines(song: Song) -> np.ndarray:
     return 4 * np.array([*(float(each.offset) for each in measures), ends])
 
 
+def tune_bar_lines(song: Song) -> np.ndarray | None:
+    """Where the bars of a tune from ABC begin, in sixteenths, repeats played.
+
+    None without a meter, where bars are not full (but for one beside a repeat, which the pickup
+    after it fills), or where the whole doesn't come out even: what is played then has bars that
+    the text doesn't show.
+    """
+    found = headers(song)
+    if found is None or song.onset_quarters is None or song.duration_quarters is None:
+        return None
+    if not re.fullmatch(r"\d+/[1-9]\d*", found[1]):
+        return None
+    bar, unit = 16 * Fraction(found[0]), 16 * Fraction(found[1])
+    body = AbcCodec().body(AbcCodec().encode(song))
+    lines = list(accumulate(length * unit for length in bar_lengths(body)))
+    if not lines:
+        return None
+    pickup = lines[0] % bar
+    beside = [(line - pickup) % bar != 0 for line in lines]
+    end = 4 * float((song.onset_quarters + song.duration_quarters).max())
+    even = min(abs(end % float(bar) - rest) for rest in (0, float(pickup), float(bar))) < EXACT
+    if not even or any(a and b for a, b in pairwise(beside)):
+        return None
+    starts = np.arange(float(pickup), end + EXACT, float(bar))
+    return np.append(0.0, starts) if pickup else starts
+
+
+def songs_and_bars(corpus: Corpus) -> tuple[list[Song], list[np.ndarray]]:
+    """The held-out pieces that are measured, and the bar lines of each.
+
+    Of the chorales all. Of tunes those that are written in whole sixteenths, as no triplets and no
+    grace notes are, and whose bars are known.
+    """
+    if corpus.name == EMBEDDED:
+        return list(corpus.test), [bar_lines(song) for song in corpus.test]
+    plain = [song for song in corpus.test if on_sixteenths(song)]
+    found = [(song, lines) for song in plain if (lines := tune_bar_lines(song)) is not None]
+    return [song for song, _ in found], [lines for _, lines in found]
+
+
+def on_sixteenths(song: Song) -> bool:
+    """Whether all of a song's notes and waits last one of the Duration Net's 16 lengths."""
+    length = to_elements(song).length
+    return bool((np.abs(length - length.round().clip(1, LONGEST)) < EXACT).all())
+
+
+def bars_that_add_up(
+    elements: Elements, found: Float64[np.ndarray, " t"], lines: Float64[np.ndarray, " k"]
+) -> Bool[np.ndarray, " n"]:
+    """Whether each bar's waits add up to what is written, of bars that begin and end with an onset.
+
+    Args:
+        elements: of the score.
+        found: the length that each is given, in sixteenths.
+        lines: where the score's bars begin and the last one ends, see :func:`bar_lines`.
+    """
+    wait = elements.token == NEXT
+    score, played = (np.append(0.0, np.cumsum(x[wait])) for x in (elements.length, found))
+    at = np.searchsorted(score + elements.first, lines - EXACT)
+    at = np.minimum(at, len(score) - 1)
+    met = np.abs(score[at] + elements.first - lines) < EXACT
+    off = np.diff(played[at]) - np.diff(score[at])
+    return np.asarray(np.abs(off[met[:-1] & met[1:]]) < EXACT)
+
+
 def duration_scores(
     quantize: Quantizer,
     songs: Sequence[Song],
@@ -175,8 +246,7 @@ def duration_scores(
 
     Returns:
         ``error``: mean absolute error in sixteenths; ``exact``: share of lengths that are right;
-        ``bars``: share of bars whose waits add up to what is written, of those that begin and
-        end with an onset.
+        ``bars``: share of bars for which :func:`bars_that_add_up` holds.
     """
     errors, whole = [], []
     for i, song in enumerate(songs):
@@ -187,14 +257,7 @@ def duration_scores(
         errors.append(np.abs(found - written))
         if bars is None:
             continue
-        wait = token == NEXT
-        score, played = (np.append(0.0, np.cumsum(each[wait])) for each in (written, found))
-        at = np.searchsorted(score + elements.first, bars[i] - EXACT)
-        at = np.minimum(at, len(score) - 1)
-        met = np.abs(score[at] + elements.first - bars[i]) < EXACT
-        both = met[:-1] & met[1:]
-        off = np.diff(played[at]) - np.diff(score[at])
-        whole.append(np.abs(off[both]) < EXACT)
+        whole.append(bars_that_add_up(elements, found, bars[i]))
     error = np.concatenate(errors)
     scores = {"error": float(error.mean()), "exact": float((error < EXACT).mean())}
     return scores if bars is None else scores | {"bars": float(np.concatenate(whole).mean())}
@@ -220,15 +283,14 @@ def network_quantizer(trained: Trained) -> Quantizer:
 
 
 def duration_results(trained: Trained, corpus: Corpus) -> dict[str, Any]:
-    """The curves of a Duration Net on the test split of the chorales."""
-    bars = [bar_lines(song) for song in corpus.test]
+    """The curves of a Duration Net on the test split of a corpus, see :func:`songs_and_bars`."""
     way = network_quantizer(trained)
-    return {"levels": LEVELS, "curves": duration_curves(lambda _: way, corpus.test, bars)}
+    return {"levels": LEVELS, "curves": duration_curves(lambda _: way, *songs_and_bars(corpus))}
 
 
 def duration_baselines(corpus: Corpus) -> dict[str, Any]:
     """The curves of every way that needs no network, likewise."""
-    bars = [bar_lines(song) for song in corpus.test]
+    songs, bars = songs_and_bars(corpus)
     ways: dict[str, Callable[[Mapping[str, float]], Quantizer]] = {
         "leave alone": lambda _: leave_alone,
         "round to the grid": lambda _: round_to_grid,
@@ -236,7 +298,19 @@ def duration_baselines(corpus: Corpus) -> dict[str, Any]:
         "counting": lambda noise: CountingQuantizer.fit(corpus.train, noise),
         "dynamic programming": lambda noise: ViterbiQuantizer.fit(corpus.train, noise),
     }
-    return {name: duration_curves(way, corpus.test, bars) for name, way in ways.items()}
+    return {name: duration_curves(way, songs, bars) for name, way in ways.items()}
+
+
+def duration_transfer(trained: Trained, corpus: Corpus) -> dict[str, Any]:
+    """A Duration Net on music of a kind that it never read, beside the ways that are fitted to it.
+
+    Returns:
+        ``measured`` of ``held_out`` pieces, see :func:`songs_and_bars`; ``curves`` of the net;
+        ``baselines``, theirs.
+    """
+    counts = {"measured": len(songs_and_bars(corpus)[0]), "held_out": len(corpus.test)}
+    curves = duration_results(trained, corpus)["curves"]
+    return counts | {"curves": curves, "baselines": duration_baselines(corpus)}
 
 
 def velocity_baselines(train: Sequence[Song]) -> dict[str, Callable[[Song], np.ndarray]]:

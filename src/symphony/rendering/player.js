@@ -40,13 +40,14 @@
       go((length * (event.clientX - box.left)) / box.width);
     };
 
-    // Versions of one piece share a clock: `place` is where the last one moved stands, of 1.
-    const shared = figure.closest("[data-one-clock]");
-    audio.addEventListener("timeupdate", () => {
-      if (shared && !audio.paused) Object.assign(shared, { place: audio.currentTime / length, last: audio });
-    });
+    // Versions of one piece share a clock: that of the `last` one played or moved, in shares.
+    const shared = figure.closest("[data-one-clock]") ?? {};
+    const share = (one) =>
+      one.ended ? 0 : one.currentTime / Number(one.closest("figure").dataset.length);
+    audio.addEventListener("seeking", () => { shared.last = audio; });
     audio.addEventListener("play", () => {
-      if (shared?.last && shared.last !== audio) go(shared.place * length);
+      if (shared.last && shared.last !== audio) go(share(shared.last) * length);
+      shared.last = audio;
       all().forEach((other) => other !== audio && other.pause());
       channel?.postMessage("play");
       follow();
