@@ -8,22 +8,20 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// On a narrow screen a wide figure keeps its size and scrolls, by finger and by keyboard, so that
-// what is written in it can be read.
-const narrow = matchMedia("(max-width: 600px)");
-const fitted = (image) => {
-  const figure = image.closest("figure");
-  const wide = narrow.matches && image.naturalWidth * 0.9 > figure.clientWidth;
-  image.style.minWidth = wide ? `${Math.round(image.naturalWidth * 0.9)}px` : "";
+// On a narrow screen a wide figure keeps its size, so that what is written in it can be read.
+const fit = (image) => {
+  const figure = image.closest("figure"), natural = image.naturalWidth;
+  const wide = innerWidth <= 600 && natural > 1.3 * figure.clientWidth;
+  image.style.width = wide ? `${Math.round(0.9 * natural)}px` : "";
   figure.classList.toggle("wide", wide);
-  if (wide) figure.tabIndex = 0;
-  else figure.removeAttribute("tabindex");
 };
-document.addEventListener("DOMContentLoaded", () => {
-  for (const image of document.querySelectorAll(".symphony-figure > img")) {
-    const fit = () => fitted(image);
-    if (image.complete) fit();
-    image.addEventListener("load", fit);
-    narrow.addEventListener("change", fit);
+// What is wider than the page scrolls by finger, and by keyboard as well.
+const fitAll = () => {
+  document.querySelectorAll(".symphony-figure > img").forEach(fit);
+  for (const part of document.querySelectorAll("article :is(table, div.math, figure.symphony-figure)")) {
+    if (part.scrollWidth > part.clientWidth + 2) part.tabIndex = 0;
+    else part.removeAttribute("tabindex");
   }
-});
+};
+addEventListener("load", fitAll);
+addEventListener("resize", fitAll);
