@@ -26,8 +26,8 @@ COPYIST = recipe(MODEL)
 BASE = replace(
     COPYIST,
     network=replace(COPYIST.network, dropout=0.0),
-    **{"transpose": (0,), "steps": 2500, "evaluate_every": 100},
-    snapshots=(100, 200, 300, 400, 500, 700, 1000, 1500, 2000, 2500),
+    **{"transpose": (0,), "steps": 2000, "evaluate_every": 100},
+    snapshots=(100, 200, 300, 400, 500, 700, 1000, 1400, 2000),
 )
 ARMS = {"all songs": replace(BASE, subset=None), "32 songs": BASE}
 

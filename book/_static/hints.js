@@ -11,7 +11,7 @@ document.addEventListener("keydown", (event) => {
 // On a narrow screen a wide figure keeps its size, so that what is written in it can be read.
 const fit = (image) => {
   const figure = image.closest("figure"), natural = image.naturalWidth;
-  const wide = innerWidth <= 600 && natural > 1.3 * figure.clientWidth;
+  const wide = innerWidth <= 600 && natural > 1.2 * figure.clientWidth;
   image.style.width = wide ? `${Math.round(0.9 * natural)}px` : "";
   figure.classList.toggle("wide", wide);
 };
