@@ -101,7 +101,13 @@ def assemble() -> Path:
     source = BUILD / "source"
     shutil.rmtree(source, ignore_errors=True)
     ignore = shutil.ignore_patterns(
-        "__pycache__", "build.py", "weights.py", "experiment_*.py", ".*"
+        "__pycache__",
+        "build.py",
+        "weights.py",
+        "experiment_*.py",
+        "search_*.py",
+        "trial_*.py",
+        ".*",
     )
     shutil.copytree(ROOT / "book", source / "book", ignore=ignore)
     for name in ("_config.yml", "_toc.yml"):

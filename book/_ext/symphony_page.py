@@ -1,4 +1,4 @@
-"""What the book's pages need beyond Jupyter Book: offline mathematics, badges, a first player.
+"""What the book's pages need beyond Jupyter Book: mathematics, badges, labels, a first player.
 
 Sphinx loads it by the name in ``_config.yml``. One setting, ``symphony_repository``
 (``OWNER/NAME``), says where the book's repository is; every link to it is made from that.
@@ -7,6 +7,7 @@ Sphinx loads it by the name in ``_config.yml``. One setting, ``symphony_reposito
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
 
 from docutils import nodes
@@ -93,6 +94,49 @@ def add_badge(app: Sphinx, doctree: nodes.document) -> None:
     title.parent.insert(title.parent.index(title) + 1, nodes.raw("", badge, format="html"))
 
 
+# What a folded cell is called, by what its source calls; the first that fits.
+FOLDED = (
+    (r"\bquiz\(", "The code of the quiz, answers included"),
+    (r"\bdiagram\(", "The code of the diagram"),
+    (r"\bfigure\(", "The code of the figure"),
+    (r"\b(claims|table)\(", "The code of the table"),
+    (r"(?m)^(import|from) ", "Imports"),
+    ("", "The code"),
+)
+
+
+def name_folded_cells(app: Sphinx, doctree: nodes.document) -> None:
+    """Call each folded cell by what it holds, in place of "Show code cell content"."""
+    for cell in doctree.findall(nodes.container):
+        if cell.get("nb_element") != "cell_code" or not cell.get("hide_mode"):
+            continue
+        if "tag_solution" in cell["classes"]:
+            name = "Solution"
+        else:
+            source = next((code.astext() for code in cell.findall(nodes.literal_block)), "")
+            name = next(name for pattern, name in FOLDED if re.search(pattern, source))
+        cell["prompt_show"] = cell["prompt_hide"] = name
+
+
+def visit_folded(self: Any, node: nodes.Element) -> None:
+    """A folded cell, whose label is read aloud as it is written."""
+    name, classes = html.escape(node["prompt_show"]), " ".join(node["classes"])
+    self.body.append(f'<details class="admonition hide {classes}">\n<summary>')
+    self.body.append(f'<p class="admonition-title">{name}</p></summary>\n')
+
+
+def depart_folded(self: Any, node: nodes.Element) -> None:
+    """Its end."""
+    self.body.append("</details>\n")
+
+
+def take_over_folded_cells(app: Sphinx) -> None:
+    """Draw folded cells here: MyST-NB's own label hides their text from screen readers."""
+    from myst_nb.sphinx_ import HideCodeCellNode
+
+    app.add_node(HideCodeCellNode, override=True, html=(visit_folded, depart_folded))
+
+
 def keep_own_files(app: Sphinx, page: str, template: str, context: dict, tree: Any) -> None:
     """Drop scripts and styles of other hosts, and Thebe's, which this book doesn't use."""
 
@@ -114,5 +158,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("player", PlayerDirective)
     app.connect("config-inited", check_repository)
     app.connect("doctree-read", add_badge)
+    app.connect("doctree-read", name_folded_cells)
+    app.connect("builder-inited", take_over_folded_cells)
     app.connect("html-page-context", keep_own_files, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -138,6 +138,36 @@ def test_every_figure_has_a_caption(open_page, name):
     assert bare == []
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_folded_cell_says_what_it_holds(open_page, name):
+    page = open_page(name, 390)
+    labels = page.locator("details.hide > summary")
+    said = {label.strip() for label in labels.all_inner_texts()}
+    assert "Solution" in said
+    assert not [label for label in said if "Show code" in label or not label]
+    assert labels.evaluate_all("all => all.filter(s => s.ariaLabel).length") == 0
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_what_is_written_in_a_figure_keeps_its_size_on_a_phone(open_page, name):
+    shrunk = open_page(name, 390).evaluate("""
+        [...document.querySelectorAll('.symphony-figure > img')]
+            .filter(i => i.clientWidth < .75 * i.naturalWidth)
+            .map(i => i.alt)
+        """)
+    assert shrunk == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_what_scrolls_sideways_scrolls_by_keyboard(open_page, name):
+    stuck = open_page(name, 390).evaluate("""
+        [...document.querySelectorAll('article :is(table, div.math, figure.symphony-figure)')]
+            .filter(part => part.scrollWidth > part.clientWidth + 2 && part.tabIndex < 0)
+            .map(part => part.textContent.slice(0, 60))
+        """)
+    assert stuck == []
+
+
 def test_players_on_the_title_page_play_and_their_cursor_moves(open_page):
     page = open_page("book/intro.html")
     assert page.locator("figure.symphony-player").count() >= 1

@@ -6,15 +6,18 @@ import pytest
 from symphony.errors import FileError
 from symphony.experiments import (
     keep_experiment,
+    keep_trial,
     shipped_evaluation,
     shipped_experiment,
     shipped_folder,
     shipped_search,
+    shipped_trial,
 )
 from symphony.systems import card_of, names, recipe, shipped, system_of
 
 BOOK = Path(__file__).parents[2] / "book"
 SCRIPTS = sorted(BOOK.glob("experiment_*.py"))
+TRIALS = sorted(BOOK.glob("trial_*.py"))
 
 
 def script(path):
@@ -35,6 +38,18 @@ def test_experiments_follow_todays_recipes(path):
     trained = [row for row in kept["rows"] if row["seed"] is not None]
     assert {row.get("arm", row.get("model")) for row in trained} == set(module.ARMS)
     assert {row["seed"] for row in trained} == set(module.SEEDS)
+
+
+@pytest.mark.parametrize("path", TRIALS, ids=lambda path: path.stem)
+def test_trials_follow_todays_recipes(path):
+    module = script(path)
+    kept = shipped_trial(module.MODEL)
+    assert kept["recipes"] == {arm: recipe.hash for arm, recipe in module.ARMS.items()}
+    runs = {(row["arm"], row["seed"]) for row in kept["rows"]}
+    assert runs == {(arm, seed) for arm in module.ARMS for seed in module.SEEDS}
+    for row in kept["rows"]:
+        steps = tuple(copied["step"] for copied in row["copying"])
+        assert steps == module.ARMS[row["arm"]].snapshots
 
 
 def test_the_kept_search_tried_every_setting_of_its_script():
@@ -80,13 +95,16 @@ def test_what_ships_is_what_the_script_ships():
 
 
 def test_what_is_not_kept_is_said():
-    for read in (shipped_experiment, shipped_evaluation, shipped_search):
+    for read in (shipped_experiment, shipped_evaluation, shipped_search, shipped_trial):
         with pytest.raises(FileError, match="nobody"):
             read("nobody")
 
 
-def test_what_is_kept_is_found(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("keep", "read"), [(keep_experiment, shipped_experiment), (keep_trial, shipped_trial)]
+)
+def test_what_is_kept_is_found(tmp_path, capsys, keep, read):
     found = {"recipes": {"arm": "0"}, "rows": [{"arm": "arm", "seed": 0}]}
-    keep_experiment("model", found, home=tmp_path)
-    assert shipped_experiment("model", home=tmp_path) == found
+    keep("model", found, home=tmp_path)
+    assert read("model", home=tmp_path) == found
     assert str(shipped_folder("model", tmp_path)) in capsys.readouterr().out

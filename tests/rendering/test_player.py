@@ -132,6 +132,17 @@ def test_a_copy_is_said_in_words_and_marked_in_the_roll():
     assert "copied passage is marked from 0:06 to" in roll(html).get("aria-label")
 
 
+def test_notes_that_a_model_added_are_marked_and_counted():
+    facade = LONG.slice(0.0, 5.0)
+    shown = player(LONG, seconds=10, condition=facade, originality=report(9, notes=(0, 1))).html
+    excerpt = LONG.sustained().slice(0.0, 10.0)
+    assert len(strokes(shown, "sp-notes")) == len(facade)
+    assert len(strokes(shown, "sp-copied")) == len(excerpt) - len(facade)
+    assert f"{len(excerpt) - len(facade)} notes, in another color, were added" in shown
+    assert "Orange: added by the model." in shown
+    assert "Orange" not in player(LONG, seconds=10).html
+
+
 @pytest.mark.parametrize(
     ("report", "sign"),
     [

@@ -8,10 +8,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "artifacts": [
             "keep_experiment",
+            "keep_trial",
             "shipped_evaluation",
             "shipped_experiment",
             "shipped_folder",
             "shipped_search",
+            "shipped_trial",
         ],
         "codes": ["accuracy_by_position", "code_measures", "repeated_windows"],
         "conditions": ["condition_table"],

@@ -46,13 +46,35 @@ def shipped_search(name: str, home: Path = SHIPPED) -> list[dict[str, Any]]:
     return rows
 
 
+def shipped_trial(name: str, home: Path = SHIPPED) -> dict[str, Any]:
+    """An experiment with fewer seeds than a verdict needs: see ``book/trial_*.py``.
+
+    Raises:
+        FileError: nothing is kept for it.
+    """
+    found: dict[str, Any] = _read(shipped_folder(name, home) / "trial.json")
+    return found
+
+
 def keep_experiment(name: str, found: dict[str, Any], home: Path = SHIPPED) -> None:
     """Keep a comparison beside the weights of this name, for :func:`shipped_experiment`.
 
     Raises:
         FileError: it can't be written.
     """
-    path = shipped_folder(name, home) / "experiment.json"
+    _keep(shipped_folder(name, home) / "experiment.json", found)
+
+
+def keep_trial(name: str, found: dict[str, Any], home: Path = SHIPPED) -> None:
+    """Keep a trial beside the weights of this name, for :func:`shipped_trial`.
+
+    Raises:
+        FileError: it can't be written.
+    """
+    _keep(shipped_folder(name, home) / "trial.json", found)
+
+
+def _keep(path: Path, found: dict[str, Any]) -> None:
     with sentence(f"{path} can't be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
     with written(path) as partial:

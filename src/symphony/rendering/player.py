@@ -85,6 +85,7 @@ def player(
     start: float = 0.0,
     originality: Any = None,
     accompaniment: Song | None = None,
+    condition: Song | None = None,
 ) -> Player:
     """A song with its sound, its roll and its originality line, for notebooks and pages.
 
@@ -98,6 +99,8 @@ def player(
             unseen real music is marked in the roll), a line of your own, or None.
         accompaniment: what a guitar plays with it, drawn thinner, in another color (see
             :func:`symphony.corpora.accompaniment`).
+        condition: the song that a model was to fill: notes of ``song`` that aren't in it, key
+            and onset, are marked in the roll as added, and a shared passage is not.
 
     Raises:
         SongError: a song without notes, or one that stays silent.
@@ -128,12 +131,17 @@ def player(
         words, (sign, worth_marking) = originality.line, _sign(originality)
         if worth_marking:
             marked = np.isin(rows, np.asarray(originality.nearest[0].query_notes))
+    if condition is not None:
+        known = set(zip(condition.pitch.tolist(), condition.onset.round(3).tolist(), strict=True))
+        notes = zip(whole.pitch[rows].tolist(), whole.onset[rows].round(3).tolist(), strict=True)
+        marked = np.array([note not in known for note in notes])
     fade = min(FADE, excerpt.seconds / 4) if cut else 0.0
     sound = mp3_bytes(excerpt, fade=fade, accompaniment=chords)
+    added = condition is not None
     return Player(
         title=name,
         seconds=sound_seconds(excerpt),
-        figure=_figure(name, excerpt, start, sound, words, sign, marked, chords),
+        figure=_figure(name, excerpt, start, sound, words, sign, marked, chords, added),
     )
 
 
@@ -177,6 +185,7 @@ def _figure(
     sign: str,
     marked: np.ndarray | None,
     chords: Song | None,
+    added: bool,
 ) -> str:
     length = sound_seconds(song)
     label = describe(song, title)
@@ -184,9 +193,12 @@ def _figure(
         label += f" A guitar accompanies it with {len(chords)} notes."
     line = html.escape(words)
     if sign:
-        kind = "sp-plain" if marked is None else "sp-warn"
+        kind = "sp-plain" if marked is None or added else "sp-warn"
         line = f'<b class="{kind}">{sign}</b>{line}'
-    if marked is not None and marked.any():
+    if added and marked is not None:
+        label += f" {marked.sum()} notes, in another color, were added by the model."
+        line += '<br><span class="sp-added">Orange: added by the model.</span>'
+    elif marked is not None and marked.any():
         first, last = song.onset[marked].min(), song.end[marked].max()
         label += (
             f" A copied passage is marked from {clock(start + first)} to {clock(start + last)}."

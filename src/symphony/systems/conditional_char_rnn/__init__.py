@@ -1,1 +1,1 @@
-"""Conditional Char-RNN: a Char-RNN that is told what to play (chapter 3)."""
+"""Conditional Char-RNN: a Char-RNN that plays under a condition (chapter 3)."""

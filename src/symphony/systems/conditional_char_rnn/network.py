@@ -1,4 +1,4 @@
-"""Conditional Char-RNN's network: a Char-RNN that is also told what to play (chapter 3).
+"""Conditional Char-RNN's network: a Char-RNN with a condition (chapter 3).
 
 The original Deep Symphony report joins a vector of 32 numbers to the input of every step: how
 high, how dense, which pitch classes. Dropping parts of it while training lets one model play
@@ -20,11 +20,11 @@ from symphony.systems.char_rnn.network import CharLSTM, CharLSTMConfig, State
 class ConditionalCharLSTMConfig(CharLSTMConfig):
     """The shape of a :class:`ConditionalCharLSTM`.
 
-    While training, a window is told nothing with probability ``condition_dropout``; where it is
-    told, each group is left out with the same probability.
+    While training, a window loses its whole condition with probability ``condition_dropout``; where
+    it keeps it, each group is left out with the same probability.
     """
 
-    groups: tuple[int, ...] = (10, 10, 12)  # numbers for each thing told; all zeros: not told
+    groups: tuple[int, ...] = (10, 10, 12)  # numbers in each group; all zeros: no condition
     condition_dropout: float = 0.2
 
 
@@ -42,7 +42,7 @@ class ConditionalCharLSTM(CharLSTM):
     def joined(
         self, tokens: Int[Tensor, "*shape"], condition: Float[Tensor, "*shape K"] | None
     ) -> Float[Tensor, "*shape e+K"]:
-        """Vectors of the symbols with the condition behind them; zeros where nothing is told."""
+        """Vectors of the symbols with the condition behind them; zeros where there is none."""
         x = self.read(tokens)  # [..., e]
         shape = (*tokens.shape, sum(self.config.groups))
         if condition is None:

@@ -1,4 +1,4 @@
-"""Conditional Char-RNN: predict the next symbol, told what the music should be like (chapter 3)."""
+"""Conditional Char-RNN: predict the next symbol under a condition (chapter 3)."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class ConditionalCharRNNRecipe(streams.StreamRecipe):
     room: ClassVar[str] = "conditional_char_rnn"
 
     network: lstm.ConditionalCharLSTMConfig = SHAPE
-    condition: ConditionCodec = ConditionCodec()  # what it is told, measured on the music
+    condition: ConditionCodec = ConditionCodec()  # measured on the music
 
 
 @dataclass(frozen=True)
 class ConditionalControls(SamplingControls):
-    """What a conditional model may be told: how to draw, and what to play."""
+    """The controls of a conditional model: how to draw, and what to play."""
 
     by_hand: ClassVar[tuple[str, ...]] = ("pitch", "density", "preset", "plan")
 
@@ -100,7 +100,7 @@ class ConditionalCharRNN(streams.StreamSystem):
         return {"train": loss.detach()}
 
     def compose(self, trained: Trained, request: Request) -> list[Song]:
-        """Draw symbol after symbol, each told what the plan wants at its time."""
+        """Draw symbol after symbol, each under the plan's condition at its time."""
         network, batch = trained.nets["network"], request.batch
         plans = request.controls.plans(batch, request.seconds)
         if plans is None:
@@ -116,7 +116,7 @@ class ConditionalCharRNN(streams.StreamSystem):
         return streams.compose_events(network, self.recipe, request, condition)
 
     def lead(self, trained: Trained, seed: int, controls: ConditionalControls) -> Led:
-        """Density and register from the hand, left and low being 0; the key as asked for."""
+        """Density and register from the hand, left and low being 0; the key as requested."""
         shares = () if controls.key is None else (tuple(scale_histogram(controls.key)),)
 
         def inputs(values: np.ndarray) -> np.ndarray:

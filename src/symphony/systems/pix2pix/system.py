@@ -87,14 +87,14 @@ class Pix2Pix(rolls.RollSystem):
         norm = descend(loss, opts["discriminator"])
         fake = generator(self.noise(data, rng), facade)
         with gan.frozen(discriminator):
-            fooled = r.adversarial_weight * gan.bce(discriminator(fake, facade), 1.0)
-            fooled = fooled + r.l1_weight * (fake - real).abs().mean()  # |y - G(x, z)|
+            generator_loss = r.adversarial_weight * gan.bce(discriminator(fake, facade), 1.0)
+            generator_loss += r.l1_weight * (fake - real).abs().mean()  # |y - G(x, z)|
             if r.bce_weight:  # each cell's (1 + G(x, z)) / 2 is its probability to sound
                 cells = functional.binary_cross_entropy((1 + fake) / 2, (1 + real) / 2)
-                fooled = fooled + r.bce_weight * cells
-            generator_norm = descend(fooled, opts["generator"])
+                generator_loss += r.bce_weight * cells
+            generator_norm = descend(generator_loss, opts["generator"])
         nets["ema"].update_parameters(generator)
-        logs = {"discriminator_loss": loss.detach(), "generator_loss": fooled.detach()}
+        logs = {"discriminator_loss": loss.detach(), "generator_loss": generator_loss.detach()}
         logs |= gan.score_logs(on_real, on_fake, "bce")
         return logs | {"discriminator_grad_norm": norm, "generator_grad_norm": generator_norm}
 
