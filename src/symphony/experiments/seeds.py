@@ -49,6 +49,7 @@ def train_arms(
     runs: Path,
     measure: Callable[[Trained, Data], dict[str, Any]] | None = None,
     processes: int = 1,
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train every arm of a comparison with every seed, and keep what each run found.
 
@@ -62,6 +63,8 @@ def train_arms(
         measure: what else to measure of a trained model, beside the metrics in its card; it gets
             the encoded music of its run, too.
         processes: how many runs to train at a time, each on one thread where there are several.
+        kept: what this function found before: a row of a recipe that is still the arm's is taken
+            from there, and its run isn't asked for.
 
     Returns:
         ``recipes``, the hash of each arm's; and ``rows``, each with ``arm``, ``seed``,
@@ -75,11 +78,16 @@ def train_arms(
         for seed in seeds
         for arm, recipe in arms.items()
     ]
+    known = _known_rows(arms, kept) if kept else {}
     if processes > 1:
         with ProcessPoolExecutor(processes, get_context("spawn"), set_num_threads, (1,)) as pool:
-            list(pool.map(_train_quietly, [job[2:] for job in jobs]))  # finished ones are quick
+            missing = [job[2:] for job in jobs if job[:2] not in known]
+            list(pool.map(_train_quietly, missing))  # finished ones are quick
     rows = []
     for arm, seed, recipe, folder in jobs:
+        if (arm, seed) in known:
+            rows.append(known[arm, seed])
+            continue
         trained = train_once(recipe, folder)
         card = trained.card
         metrics: dict[str, Any] = dict(card.metrics)
@@ -94,6 +102,14 @@ def train_arms(
         "recipes": {arm: recipe.hash for arm, recipe in arms.items()},
         "rows": [_rounded(row) for row in rows],
     }
+
+
+def _known_rows(
+    arms: Mapping[str, Recipe], kept: Mapping[str, Any]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Those rows of an earlier comparison that today's recipes would give again."""
+    same = {arm for arm, recipe in arms.items() if kept["recipes"].get(arm) == recipe.hash}
+    return {(row["arm"], row["seed"]): row for row in kept["rows"] if row["arm"] in same}
 
 
 def _train_quietly(job: tuple[Recipe, Path]) -> None:
