@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from symphony.experiments import keep_experiment, shipped_experiment, train_arms
+from symphony.experiments import keep_experiment, pulse_and_scale, shipped_experiment, train_arms
 from symphony.systems import recipe
 from symphony.systems.iwgan.network import WGANConfig
 
@@ -49,7 +49,7 @@ ARMS = BY_SEED | GRID
 
 if __name__ == "__main__":
     kept = shipped_experiment(MODEL)
-    found = train_arms(BY_SEED, SEEDS, RUNS, kept=kept)
+    found = train_arms(BY_SEED, SEEDS, RUNS, pulse_and_scale, kept=kept)
     grid = train_arms(GRID, SEEDS[:1], RUNS, kept=kept)
     found["recipes"] |= grid["recipes"]
     found["rows"] += grid["rows"]
