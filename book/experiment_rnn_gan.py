@@ -2,7 +2,8 @@
 
 Chapter 4 asks it of replay and noisy labels, of noise at every row, and of cells that are -1 or 1;
 chapter 5 of a convolutional discriminator, the report's one step. Three seeds of each, alike in
-everything else but that the later three arms run half as long. The result lies beside the shipped weights, for the chapters to show.
+everything else, but that the three later arms run half as long. The result lies beside the shipped
+weights, for the chapters to show.
 
 Run it with ``python book/experiment_rnn_gan.py``; a stopped run goes on where it left off, and what
 is kept of an unchanged recipe is taken as it is.
