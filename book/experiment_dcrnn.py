@@ -30,7 +30,8 @@ ARMS = {
     "repeated": BASE,
     "not repeated": replace(BASE, network=replace(BASE.network, repeat=1)),
     "without the key": replace(BASE, network=replace(BASE.network, conditional=False)),
-    "fully connected": replace(BASE, network=replace(BASE.network, strip_channels=0)),
+    # Compared with the curves of "repeated" up to its last step.
+    "fully connected": replace(BASE, steps=250, network=replace(BASE.network, strip_channels=0)),
 }
 
 
