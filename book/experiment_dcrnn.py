@@ -1,4 +1,4 @@
-"""Chapter 6's comparison: what do repeating, the key histogram and the strip kernel do for a DCRNN?
+"""Chapter 6's comparison: what do repeating the plan and the key histogram do for a DCRNN?
 
 Trains three seeds of each model, alike in everything else: the recipe that the shipped one grew
 from. The result lies beside the shipped weights, for the chapter to show.
@@ -30,8 +30,6 @@ ARMS = {
     "repeated": BASE,
     "not repeated": replace(BASE, network=replace(BASE.network, repeat=1)),
     "without the key": replace(BASE, network=replace(BASE.network, conditional=False)),
-    # Compared with the curves of "repeated" up to its last step.
-    "fully connected": replace(BASE, steps=250, network=replace(BASE.network, strip_channels=0)),
 }
 
 
