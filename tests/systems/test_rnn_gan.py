@@ -54,9 +54,9 @@ def test_noise_at_every_row_changes_only_what_comes_after_it():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"noise_rows": 0}, "shared"),
-        ({"noise_rows": 4}, "shared"),  # six numbers
-        ({"noise": 13, "noise_rows": 13}, "shared"),  # of twelve rows
+        ({"noise_rows": 0}, "multiple"),
+        ({"noise_rows": 4}, "multiple"),  # six numbers
+        ({"noise": 13, "noise_rows": 13}, "multiple"),  # of twelve rows
         ({"conv_channels": -1}, "needs steps"),
     ],
 )

@@ -33,7 +33,10 @@ class RNNGANConfig:
         if min(self.steps, self.noise, self.hidden_size) < 1 or self.conv_channels < 0:
             raise ValueError(f"An RNN-GAN needs steps, noise and cells, not {self}.")
         if not 1 <= self.noise_rows <= self.steps or self.noise % self.noise_rows:
-            raise ValueError(f"{self.noise} numbers can't be shared among {self.noise_rows} rows.")
+            raise ValueError(
+                f"noise is a multiple of noise_rows, which are 1 to {self.steps}: not {self.noise} "
+                f"and {self.noise_rows}."
+            )
 
 
 class LSTMGenerator(nn.Module):
