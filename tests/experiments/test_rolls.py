@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from symphony.experiments import filling, form_and_key, songs_of
+from symphony.experiments import filling, form_and_key, pulse_and_scale, songs_of
 from symphony.systems import recipe, system
 from symphony.training import Card, Data, Nets, Trained
 
@@ -103,3 +103,15 @@ def test_rolls_become_songs():
     silent, song = songs_of(model, np.stack([np.zeros((STEPS, 128), bool), piece(1)]))
     assert len(silent) == 0
     assert len(song) == 2 * STEPS // 4
+
+
+def test_a_beat_and_a_scale_are_heard_in_each_piece_that_sounds(music):
+    crotchets = torch.from_numpy(np.where(piece(0), 1.0, -1.0)).float()
+    found = pulse_and_scale(
+        trained("iwgan", lambda noise: crotchets.expand(len(noise), -1, -1)), music, 3
+    )
+    assert len(found["pulse"]) == len(found["scale"]) == 3
+    assert found["scale"] == pytest.approx([1.0] * 3)
+    assert min(found["pulse"]) > 0.9
+    silent = trained("iwgan", lambda noise: -torch.ones(len(noise), STEPS, 128))
+    assert pulse_and_scale(silent, music, 3) == {"pulse": [], "scale": []}

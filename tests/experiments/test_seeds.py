@@ -30,6 +30,15 @@ def test_every_arm_is_trained_with_every_seed_and_never_twice(tmp_path):
     assert weights.stat().st_mtime_ns == before
     assert again["rows"][0]["curve"] == found["rows"][0]["curve"]
 
+    # What is kept of a recipe that is still the arm's needs no run; another's is found anew.
+    kept = {
+        "recipes": {"one way": arms["one way"].hash, "other way": "an older one"},
+        "rows": [{"arm": arm, "seed": 0, "kept": True} for arm in arms],
+    }
+    mixed = train_arms(arms, (0, 1), tmp_path, measure, kept=kept)["rows"]
+    assert mixed[0] == kept["rows"][0]
+    assert [row["curve"] for row in mixed[1:]] == [row["curve"] for row in found["rows"][1:]]
+
     # What another recipe left there is nobody's result under today's hash.
     with pytest.raises(RequestError, match="another recipe"):
         train_once(replace(base, batch=2), tmp_path / "one-way-0")

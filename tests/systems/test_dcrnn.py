@@ -69,6 +69,20 @@ def test_a_binary_generator_still_learns_and_a_range_beyond_the_keyboard_is_refu
             DCRNNConfig(**change)
 
 
+def test_a_strip_kernel_is_one_linear_map_and_full_connection_can_be_the_same():
+    strips, full = make(conditional=False)[1], make(conditional=False, strip_channels=0)[1]
+    shared = strips.strip.weight[:, 0, 0].detach()  # [strip channels, 12]
+    by_octave = strips.fc.weight.detach().view(10, 4, -1)  # [octaves, strip channels, hidden_b]
+    biases = strips.fc.bias.detach().view(10, 4)
+    with torch.no_grad():
+        for name in ("rnn_a", "rnn_b"):
+            getattr(full, name).load_state_dict(getattr(strips, name).state_dict())
+        full.fc.weight.copy_(torch.einsum("ck,ocb->okb", shared, by_octave).flatten(0, 1))
+        full.fc.bias.copy_((biases @ shared + strips.strip.bias).flatten())
+        noise = torch.rand(2, 6)
+        torch.testing.assert_close(full(noise), strips(noise), atol=1e-5, rtol=1e-4)
+
+
 def test_a_plan_that_is_not_repeated_goes_on():
     _, generator = make(repeat=1)
     seen = []

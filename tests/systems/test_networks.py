@@ -7,19 +7,28 @@ from torch.nn import functional
 from symphony.systems.dcrnn.network import DCRNNConfig, DCRNNCritic, DCRNNGenerator
 from symphony.systems.iwgan.network import WGANConfig, WGANCritic, WGANGenerator
 from symphony.systems.pix2pix.network import PatchGAN, Pix2PixConfig, UNet
-from symphony.systems.rnn_gan.network import LSTMDiscriminator, LSTMGenerator, RNNGANConfig
+from symphony.systems.rnn_gan.network import LSTMGenerator, RNNGANConfig, discriminator_of
 
 SMALL_DCRNN = {
     "noise": 6, "phrase": 4, "hidden_a": 8, "hidden_b": 8, "strip_channels": 4,
     "critic_channels": 3,
 }  # fmt: skip
 PAIRS = {
-    "rnn-gan": (RNNGANConfig(12, 6, 10), LSTMGenerator, LSTMDiscriminator),
+    "rnn-gan": (RNNGANConfig(12, 6, 10), LSTMGenerator, discriminator_of),
+    "rnn-gan, noise at every row": (
+        RNNGANConfig(12, 24, 10, noise_rows=12), LSTMGenerator, discriminator_of,
+    ),
+    "rnn-gan, convolutional": (
+        RNNGANConfig(32, 6, 10, conv_channels=3), LSTMGenerator, discriminator_of,
+    ),
     "iwgan conv": (WGANConfig(32, 6, "conv", 16, critic_channels=3), WGANGenerator, WGANCritic),
     "iwgan gru": (WGANConfig(32, 6, "gru", 16, (9, 7), 3), WGANGenerator, WGANCritic),
     "dcrnn": (DCRNNConfig(24, **SMALL_DCRNN), DCRNNGenerator, DCRNNCritic),
     "dcrnn without keys": (
         DCRNNConfig(24, repeat=1, conditional=False, **SMALL_DCRNN), DCRNNGenerator, DCRNNCritic,
+    ),
+    "dcrnn, fully connected": (
+        DCRNNConfig(24, **SMALL_DCRNN | {"strip_channels": 0}), DCRNNGenerator, DCRNNCritic,
     ),
     "pix2pix": (Pix2PixConfig(128, 3, 3), UNet, PatchGAN),
     "pix2pix long": (Pix2PixConfig(256, 2, 2), UNet, PatchGAN),
@@ -150,7 +159,7 @@ def test_an_output_bias_begins_with_more_silence(name):
         (lambda: WGANConfig(64, recurrent=(8, 0)), "channels"),
         (lambda: DCRNNConfig(20), "multiple of 8"),
         (lambda: DCRNNConfig(repeat=0), "phrases"),
-        (lambda: DCRNNConfig(strip_channels=0), "channels"),
+        (lambda: DCRNNConfig(strip_channels=-1), "channels"),
         (lambda: Pix2PixConfig(200), "multiple of 128"),
         (lambda: Pix2PixConfig(128, 0), "channels"),
     ],

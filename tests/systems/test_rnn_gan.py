@@ -8,7 +8,13 @@ import torch
 from running import run
 
 from symphony.systems import system
-from symphony.systems.rnn_gan.network import LSTMDiscriminator, LSTMGenerator, RNNGANConfig
+from symphony.systems.iwgan.network import WGANCritic
+from symphony.systems.rnn_gan.network import (
+    LSTMDiscriminator,
+    LSTMGenerator,
+    RNNGANConfig,
+    discriminator_of,
+)
 from symphony.training import Card
 
 TINY = RNNGANConfig(steps=12, noise=6, hidden_size=10)
@@ -23,6 +29,67 @@ def test_the_generator_hears_its_noise_once_at_the_beginning():
     assert torch.equal(heard[0][:, 0], noise)
     assert (heard[0][:, 1:] == 0).all()
     assert heard[0].shape == (3, 12, 6)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 12])
+def test_noise_is_shared_by_the_first_rows_and_all_others_hear_none(rows):
+    generator, heard = LSTMGenerator(replace(TINY, noise=24, noise_rows=rows)), []
+    generator.lstm.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    noise = torch.rand(3, 24) * 2 - 1
+    assert generator(noise).shape == (3, 12, 128)
+    assert torch.equal(heard[0][:, :rows].flatten(1), noise)
+    assert (heard[0][:, rows:] == 0).all()
+
+
+def test_noise_at_every_row_changes_only_what_comes_after_it():
+    torch.manual_seed(0)
+    generator, noise = LSTMGenerator(replace(TINY, noise=24, noise_rows=12)), torch.rand(2, 24)
+    other = noise.clone()
+    other[:, 2 * 7 :] *= -1  # two numbers a row: from the eighth row on
+    before, after = generator(noise), generator(other)
+    assert torch.equal(before[:, :7], after[:, :7])
+    assert not torch.allclose(before[:, 7:], after[:, 7:], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"noise_rows": 0}, "multiple"),
+        ({"noise_rows": 4}, "multiple"),  # six numbers
+        ({"noise": 13, "noise_rows": 13}, "multiple"),  # of twelve rows
+        ({"conv_channels": -1}, "needs steps"),
+    ],
+)
+def test_noise_that_rows_cant_share_is_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        replace(TINY, **change)
+
+
+def test_binary_cells_are_the_signs_of_grey_ones_and_pass_gradients_on():
+    config = replace(TINY, output_bias_init=0.0)
+    grey, binary = LSTMGenerator(config), LSTMGenerator(replace(config, binary=True))
+    binary.load_state_dict(grey.state_dict())
+    noise = torch.rand(3, 6)
+    assert torch.equal(binary(noise).round(), torch.where(grey(noise) > 0, 1.0, -1.0))
+    binary(noise).sum().backward()
+    assert all(weights.grad.abs().sum() > 0 for weights in binary.parameters())
+
+
+def test_a_convolutional_discriminator_is_chapter_fives():
+    assert isinstance(discriminator_of(TINY), LSTMDiscriminator)
+    convolutional = discriminator_of(replace(TINY, steps=16, conv_channels=2))
+    assert isinstance(convolutional, WGANCritic)
+    assert convolutional(torch.zeros(3, 16, 128)).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    "change", [{"noise": 32, "noise_rows": 16}, {"binary": True}, {"conv_channels": 2}]
+)
+def test_every_kind_of_network_trains(change, runs, tmp_path):
+    recipe = runs.recipe("rnn-gan")
+    recipe = replace(recipe, network=replace(recipe.network, **change))
+    run(system(recipe), runs.data("rnn-gan"), tmp_path)
+    assert all(np.isfinite([*point.values()]).all() for point in Card.load(tmp_path).curve)
 
 
 def test_the_discriminator_hears_the_whole_roll():

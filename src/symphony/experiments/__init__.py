@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "drawing": ["choose_drawing"],
         "features": ["piece_features"],
         "replication": ["report_table"],
-        "rolls": ["filling", "form_and_key", "songs_of"],
+        "rolls": ["filling", "form_and_key", "pulse_and_scale", "songs_of"],
         "scores": ["evaluate", "evaluation_rows"],
         "seeds": ["train_arms", "train_once"],
         "walks": ["compare_walks"],

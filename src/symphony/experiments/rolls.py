@@ -9,11 +9,14 @@ import torch
 from jaxtyping import Bool, Float
 
 from symphony.codecs import drop_notes, merge_repeated, to_bipolar
+from symphony.errors import RequestError
 from symphony.evaluation import (
     ngram_precisions,
     note_f1,
     note_onsets,
+    pulse_clarity,
     roll_pitch_classes,
+    scale_consistency,
     structure_indicator,
 )
 from symphony.song import Song
@@ -21,6 +24,7 @@ from symphony.systems.rolls import REPORT, REPORTED, Batch, draw_rolls, in_batch
 from symphony.training import Data, Trained
 
 BAR = 16  # sixteenths
+PIECES, SECONDS = 40, 30.0  # composed to hear a beat and a scale in
 DROPS = (0.2, 0.4, 0.6)
 
 
@@ -60,6 +64,27 @@ def form_and_key(trained: Trained, data: Data, count: int = REPORTED) -> dict[st
         shared = (before & after).sum((1, 2)) / np.maximum(either, 1)
         found[f"{name}bar_likeness"] = float(shared[either > 0].mean()) if either.any() else 0.0
     return found
+
+
+def pulse_and_scale(trained: Trained, data: Data, count: int = PIECES) -> dict[str, Any]:
+    """Has a model's music a beat and a scale, heard over half a minute? (chapter 5)
+
+    Args:
+        trained: a GAN of rolls; one that says nothing but silence has neither.
+        data: the encoded music of its corpus, which isn't asked.
+        count: pieces to compose, with the run's own seed.
+
+    Returns:
+        ``pulse`` and ``scale``: of each piece where they are defined, :func:`pulse_clarity` and
+        :func:`scale_consistency`.
+    """
+    try:
+        songs = trained.compose(SECONDS, batch=count, seed=trained.recipe.seed)
+    except RequestError:  # a piece of silence
+        songs = []
+    found = {"pulse": pulse_clarity, "scale": scale_consistency}
+    each = {name: [measure(song) for song in songs] for name, measure in found.items()}
+    return {name: [value for value in values if value == value] for name, values in each.items()}
 
 
 def filling(trained: Trained, data: Data, count: int = REPORTED) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class DCRNNConfig:
     repeat: int = 3  # how often RNNb plays each plan; 1 plans every step anew
     hidden_a: int = 64  # LSTM cells of RNNa
     hidden_b: int = 32  # LSTM cells of RNNb
-    strip_channels: int = 32  # under the strip kernel: chords the model can learn
+    strip_channels: int = 32  # under the strip kernel: chords to learn; 0 connects every key alone
     critic_channels: int = 32  # of the critic's first layer, then 2, 4 and 4 times as many
     conditional: bool = True  # whether generator and critic read a key histogram
     output_bias_init: float = -1.0  # added to the first output bias: rolls are mostly silence
@@ -40,7 +40,7 @@ class DCRNNConfig:
 
     def __post_init__(self) -> None:
         counts = (self.noise, self.phrase, self.repeat, self.hidden_a, self.hidden_b)
-        if min(*counts, self.strip_channels, self.critic_channels) < 1:
+        if min(*counts, self.critic_channels) < 1 or self.strip_channels < 0:
             raise ValueError(f"A DCRNN needs noise, phrases, cells and channels, not {self}.")
         if self.lowest < 0 or not 1 <= self.octaves <= (PITCHES - self.lowest) // OCTAVE:
             raise ValueError(f"{self.octaves} octaves from {self.lowest} on leave the keyboard.")
@@ -76,10 +76,13 @@ class DCRNNGenerator(nn.Module):
         size = config.noise + (OCTAVE if config.conditional else 0)
         self.rnn_a = nn.LSTM(size, config.hidden_a, batch_first=True)
         self.rnn_b = nn.LSTM(config.hidden_a, config.hidden_b, batch_first=True)
-        self.fc = nn.Linear(config.hidden_b, config.octaves * config.strip_channels)
-        strip: Any = {"kernel_size": (1, OCTAVE), "stride": (1, OCTAVE)}
-        self.strip = nn.ConvTranspose2d(config.strip_channels, 1, **strip)
-        bias: Any = self.strip.bias
+        if config.strip_channels:
+            self.fc = nn.Linear(config.hidden_b, config.octaves * config.strip_channels)
+            strip: Any = {"kernel_size": (1, OCTAVE), "stride": (1, OCTAVE)}
+            self.strip = nn.ConvTranspose2d(config.strip_channels, 1, **strip)
+        else:
+            self.fc = nn.Linear(config.hidden_b, config.pitches)
+        bias: Any = self.strip.bias if config.strip_channels else self.fc.bias
         bias.data += config.output_bias_init
 
     def forward(
@@ -118,8 +121,11 @@ class DCRNNGenerator(nn.Module):
         """What RNNb plays as keys: a strip an octave."""
         batch, steps = played.shape[:2]
         c = self.config
-        strips = self.fc(played).view(batch, steps, c.octaves, c.strip_channels)  # [B, T, O, C]
-        sound = torch.tanh(self.strip(strips.permute(0, 3, 1, 2))[:, 0])  # [B, T, 12 O]
+        logits = self.fc(played)  # [B, T, O C], or [B, T, 12 O] without a strip kernel
+        if c.strip_channels:
+            strips = logits.view(batch, steps, c.octaves, c.strip_channels)  # [B, T, O, C]
+            logits = self.strip(strips.permute(0, 3, 1, 2))[:, 0]  # [B, T, 12 O]
+        sound = torch.tanh(logits)
         sound = binarize(sound) if c.binary else sound
         return functional.pad(sound, (c.lowest, PITCHES - c.lowest - c.pitches), value=-1.0)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from symphony.systems import gan
-from symphony.systems.rnn_gan.network import LSTMDiscriminator, LSTMGenerator, RNNGANConfig
+from symphony.systems.rnn_gan.network import LSTMGenerator, RNNGANConfig, discriminator_of
 from symphony.systems.rolls import TINY, RollRecipe, RollSystem
 from symphony.training.data import Data
 from symphony.training.system import Logs, Nets, Optimizers, descend
@@ -36,7 +36,7 @@ class RNNGAN(RollSystem):
     def build(self, data: Data) -> Nets:
         """Generator and discriminator, untrained."""
         r = self.recipe
-        generator, opponent = LSTMGenerator(r.network), LSTMDiscriminator(r.network)
+        generator, opponent = LSTMGenerator(r.network), discriminator_of(r.network)
         return self.adversaries(data, generator, opponent, r.replay_batches)
 
     def train_step(self, nets: Nets, opts: Optimizers, data: Data, step: int) -> Logs:
