@@ -178,10 +178,11 @@ class LedRows:
 
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
-        "network": DCRNNConfig(critic_channels=8),
+        # Six octaves from C1 on hold Bach's voices in all twelve keys.
+        "network": DCRNNConfig(critic_channels=8, lowest=24, octaves=6),
         "transpose": tuple(range(-5, 7)),
-        **{"steps": 850, "critic_steps": 2, "ema_decay": 0.95},
-        **{"generator_lr": 2e-3, "discriminator_lr": 3e-4},
+        **{"steps": 7000, "critic_steps": 2, "ema_decay": 0.99, "evaluate_every": 100},
+        **{"generator_lr": 1e-3, "discriminator_lr": 3e-4},
     },
     "tiny": {"network": DCRNNConfig(24, 16, 4, 3, 8, 8, 4, 2, output_bias_init=-0.2), **rolls.TINY},
     "full": {
