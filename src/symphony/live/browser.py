@@ -23,6 +23,7 @@ from symphony.errors import RequestError
 from symphony.training.system import Trained
 
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MODULES = ("play.js", "copies.js", "piano.js", "scales.js")  # of the page to play on
 KEYS = tuple(f"{tonic} {mode}" for tonic in TONICS for mode in ("major", "minor"))
 
 
@@ -129,12 +130,12 @@ def page(model: str, copies: str | None = None, piano: str | None = None) -> str
         copies: URL of the script that leaves the packed index of a copy meter, if there is one.
         piano: URL of the folder with the scripts of a recorded piano, if there is one.
     """
-    options = [f"keys: {json.dumps(KEYS)}", "load"]
+    options = [f"keys: {json.dumps(KEYS)}", "load", "scales: scaleBoard"]
     if copies:
         options.append(f"copies: copyLine(() => left({json.dumps(copies)}, 'symphonyCopies'))")
     options += recorded(piano)
     mounting = f"mount(root, {{ {', '.join(options)} }});"
-    return framed(source("play.css"), source("play.js", "copies.js", "piano.js"), model, mounting)
+    return framed(source("play.css"), source(*MODULES), model, mounting)
 
 
 def recorded(piano: str | None) -> list[str]:

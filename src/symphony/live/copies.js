@@ -65,7 +65,7 @@ export class CopyIndex {
       const middle = (low + high) >> 1;
       if (this.begins[middle] <= place) low = middle; else high = middle;
     }
-    return this.header.names[low];
+    return this.header.names[low].replaceAll("/", ", ").replaceAll("_", " ");
   }
 
   // What unseen real music of so many onsets shares with the training music.

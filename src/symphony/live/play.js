@@ -112,15 +112,22 @@ export class Model {
     return [logits, after];
   }
 
-  // The condition of a place of the hand, each from 0 to 1, and a key's name or none.
-  condition({ density, pitch, key }) {
+  // The condition of a place of the hand, each from 0 to 1, and a key's name, "own" scale, or none.
+  condition({ density, pitch, key, scale }) {
     const { places, levels, keys } = this.header, out = new Float32Array(places.size);
     const level = (v) => Math.min(levels - 1, Math.max(0, Math.round((Number.isFinite(v) ? v : 0.5) * (levels - 1))));
     out[places.pitch + level(pitch)] = 1;
     out[places.density + level(density)] = 1;
     if (keys[key]) out.set(keys[key], places.histogram);
+    else if (key === "own") out.set(ownScale(scale), places.histogram);
     return out;
   }
+}
+
+// A digit for each pitch class from C, as shares; nothing but zeros says that all are equal.
+export function ownScale(digits) {
+  const weights = Array.from(digits, Number), sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => (sum ? weight / sum : 1 / 12));
 }
 
 // A number in [0, 1) for each place of a piece: the same whichever branch draws it.
@@ -437,7 +444,7 @@ export function midiFile(events) {
 
 // ---- The page ----------------------------------------------------------------------------------
 
-const START = { density: 0.5, pitch: 0.5, key: "A minor", temperature: 1, gain: 0.8, seed: 0 };
+const START = { density: 0.5, pitch: 0.5, key: "A minor", temperature: 1, gain: 0.8, seed: 0, scale: "909090090900" };
 const RANGES = { density: [0, 1], pitch: [0, 1], temperature: [0.3, 1.5], gain: [0, 1] };
 const PRESETS = {
   "Quiet bass": { density: 0.2, pitch: 0.15 },
@@ -453,7 +460,8 @@ export function readState(hash, keys) {
     const value = parseFloat(given.get(name));
     if (Number.isFinite(value)) found[name] = Math.min(high, Math.max(low, value));
   }
-  if (given.has("key") && (keys.includes(given.get("key")) || given.get("key") === "any")) found.key = given.get("key");
+  if (given.has("key") && [...keys, "any", "own"].includes(given.get("key"))) found.key = given.get("key");
+  if (/^\d{12}$/.test(given.get("scale"))) found.scale = given.get("scale");
   const seed = parseInt(given.get("seed"), 10);
   if (seed >= 0 && seed < 2 ** 31) found.seed = seed;
   return found;
@@ -506,8 +514,9 @@ export function keyboard() {
 
 // The pad and all around it, in an element. `load` gives the packed model, when it is first needed.
 // In a page the address keeps where the hand is; in a notebook `moved` is called with it instead,
-// and `begin` says where it starts. `recorded` gives a recorded piano, `copies` a copy meter.
-export function mount(root, { keys, load, moved, begin, recorded, copies }) {
+// and `begin` says where it starts. `recorded` gives a recorded piano, `copies` is a copy meter,
+// `scales` makes a board for a scale of the player's own.
+export function mount(root, { keys, load, moved, begin, recorded, copies, scales }) {
   const state = moved ? { ...START, ...begin } : readState(location.hash, keys), events = [];
   let context, piano, improviser, timer, begun = 0, recording = false;
   const status = element("p", { class: "play-status", role: "status" }, "Press Start. The first time, the network is loaded.");
@@ -525,7 +534,8 @@ export function mount(root, { keys, load, moved, begin, recorded, copies }) {
     return element("label", {}, label, sliders[name]);
   });
   const choice = element("select", { onchange: (e) => set({ key: e.target.value }) },
-    element("option", { value: "any" }, "any key"), ...keys.map((key) => element("option", { value: key }, key)));
+    element("option", { value: "any" }, "any key"),
+    ...(scales ? [element("option", { value: "own" }, "your own scale")] : []), ...keys.map((key) => element("option", { value: key }, key)));
   const presets = Object.entries(PRESETS).map(([name, place]) => element("button", { type: "button", onclick: () => set(place) }, name));
   const start = element("button", { type: "button", class: "play-start", onclick: () => (timer ? stop() : play()) }, "Start");
   const record = element("button", { type: "button", "aria-pressed": "false", onclick: toggleRecording }, "Record");
@@ -533,8 +543,11 @@ export function mount(root, { keys, load, moved, begin, recorded, copies }) {
   const reset = element("button", { type: "button", onclick: () => { stop(); set({ ...START, seed: (state.seed + 1) % 1000 }); } }, "Reset");
   const meter = element("p", { class: "play-meter" });
 
+  const board = scales?.(set);
+
   function set(change) {
     Object.assign(state, change);
+    board?.show(state.scale);
     for (const [name, slider] of Object.entries(sliders)) slider.value = state[name];
     choice.value = state.key;
     dot.style.left = `${100 * state.density}%`;
@@ -684,7 +697,7 @@ export function mount(root, { keys, load, moved, begin, recorded, copies }) {
     element("div", { class: "play-row" }, start, record, save, reset), status, pad, drawing, meter, copies?.line ?? "",
     element("div", { class: "play-row", role: "group", "aria-label": "Places of the hand" }, ...presets),
     ...(devices.length ? [element("div", { class: "play-row", role: "group", "aria-label": "Devices" }, ...devices)] : []),
-    element("div", { class: "play-fields" }, element("label", {}, "Key", choice), ...fields),
+    element("div", { class: "play-fields" }, element("label", {}, "Key", choice), ...fields), board?.panel ?? "",
   );
   root.set = set;
   set({});
