@@ -25,3 +25,4 @@ const fitAll = () => {
 };
 addEventListener("load", fitAll);
 addEventListener("resize", fitAll);
+addEventListener("toggle", fitAll, true); // a folded cell has no width before it opens
