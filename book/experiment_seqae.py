@@ -29,12 +29,13 @@ from symphony.systems import recipe
 MODEL = "seqae"
 RUNS = Path(__file__).resolve().parents[1] / "runs" / f"experiment-{MODEL}"
 SEEDS = (0, 1, 2)
-SHORT = {"steps": 400, "evaluate_every": 400, "subset": 600, "validation_windows": 2048}
-FULL = replace(recipe(MODEL), **SHORT)
+LONG = {"steps": 2400, "evaluate_every": 300, "validation_windows": 2048}  # curves lie flat by then
+SHORT = LONG | {"steps": 1200, "evaluate_every": 200}
+FULL = replace(recipe(MODEL), **LONG)
 BARE = replace(FULL, con_weight=0.0, q_weight=0.0)
-CHORALES = replace(recipe("seqae-chorales"), **SHORT | {"subset": None})
+CHORALES = replace(recipe("seqae-chorales"), **SHORT)
 PLAIN = replace(recipe("seq-autoencoder"), batch=8, **SHORT)
-SWEEP = (0.25, 2.0)  # times the continuous loss's weight
+SWEEP = (0.125, 0.25, 0.5, 2.0, 4.0)  # times the continuous loss's weight
 ABLATION = {
     "vanilla": BARE,
     "continuous": FULL,
