@@ -41,6 +41,14 @@ def test_leaps_and_copies_worked_by_hand(space):
     paths = np.array([[0, 1, 2, 3], [0, 5, 2, 2]])
     assert space.leaps(paths).tolist() == [[0, 1, 1, 1], [0, 5, 3, 0]]
     assert space.copies(paths).tolist() == [[False, False, False, True], [False] * 4]
+    assert space.repeats(paths).tolist() == [[False] * 4, [False, False, False, True]]
+    fined = space.reward(paths, repeat_penalty=0.5)
+    assert (space.reward(paths) - fined).tolist() == [[0] * 4, [0, 0, 0, pytest.approx(0.5)]]
+
+
+def test_another_code_of_the_same_window_is_a_repetition(space):
+    twins = replace(space, rows=np.vstack([space.rows[:8], space.rows[:8]]))
+    assert twins.repeats(np.array([[0, 9, 8, 1]])).tolist() == [[False, False, True, True]]
 
 
 def test_what_follows_in_training_costs_less(space):
@@ -106,7 +114,7 @@ def test_a_policy_begins_with_two_flips_and_learns_what_it_is_paid_for(space, mo
     policy = walks.Policy(16)
     assert policy(torch.ones(3, 16)).probs.sum(1).tolist() == pytest.approx([2, 2, 2])
     net = SeqAE(SeqAEConfig(digits=DIGITS, embedding_dim=4, hidden_size=4))
-    pay = lambda self, paths: (paths >= 8).astype(float)  # noqa: E731 - the first switch on
+    pay = lambda self, paths, fine: (paths >= 8).astype(float)  # noqa: E731 - the first switch on
     monkeypatch.setattr(walks.CodeSpace, "reward", pay)
     policy, curve = walks.learn_to_walk(space, net, 0, updates=80, lr=2e-2)
     assert curve[0] < 0.65 < 0.8 < np.mean(curve[-5:])
@@ -129,9 +137,16 @@ def test_every_way_to_walk_is_measured(tmp_path):
     songs = [random_song(i) for i in range(3)]
     rows = walks.compare_walks(load(tmp_path), music.train, songs, music.test, (0, 1), 2, 3)
     assert [(r["walk"], r["seed"]) for r in rows] == [
-        (name, seed) for seed in (0, 1) for name in ("random", "bigram", "greedy", "learned")
+        (name, seed)
+        for seed in (0, 1)
+        for name in ("random", "bigram", "greedy", "learned", "learned, fined")
     ] + [("unseen tunes", 0)]
-    keys = ("held_out_nats", "char_rnn_nats")
+    keys, more = (
+        ("held_out_nats", "char_rnn_nats"),
+        ("reward", "leap", "copied", "repeated", "flips"),
+    )
     assert all(0 < rows[-1][k] < 6 for k in keys)
     for row in rows[:-1]:
-        assert np.isfinite([row[k] for k in (*keys, "reward", "leap", "copied", "flips")]).all()
+        assert np.isfinite(
+            [row[k] for k in (*keys, "reward", "leap", "copied", "repeated", "flips")]
+        ).all()

@@ -31,6 +31,8 @@ ORDER = 8  # of the n-gram model: a window and what came before
 VOCABULARY = NEXT + 16  # pitches, and a wait for each length; then the start symbol
 COPY = 12  # intervals in a row that are called a copy
 NEAR = 2  # flips that a greedy walk considers
+UPDATES = 1000  # of a policy
+LEARNED = {"learned": 0.0, "learned, fined": 1.0}  # what a policy pays for a repeated window
 REAL = "unseen tunes"
 
 CHAR_RNN = CharRNNRecipe(  # chapter 2's, small enough to be asked ten thousand times
@@ -133,10 +135,23 @@ class CodeSpace:
         out[:, 1:] = np.abs(rows[:, 1:, 0] - last[:, :-1])
         return out
 
-    def reward(self, paths: Int[np.ndarray, "B L"]) -> Float[np.ndarray, "B L"]:
-        """Likely, smooth and not copied: minus nats a row, a tenth a leap's octave, 1 a copy."""
-        smooth = 0.1 * self.leaps(paths) / 12
-        return -self.nats(paths, self.likely) - smooth - 1.0 * self.copies(paths)
+    def repeats(self, paths: Int[np.ndarray, "B L"]) -> Bool[np.ndarray, "B L"]:
+        """Whether a window was played earlier in its walk, note for note."""
+        out = np.zeros(paths.shape, bool)
+        for b, path in enumerate(paths):
+            _, first, which = np.unique(self.rows[path], True, True, axis=0)
+            out[b] = first[which.ravel()] < np.arange(len(path))
+        return out
+
+    def reward(
+        self, paths: Int[np.ndarray, "B L"], repeat_penalty: float = 0.0
+    ) -> Float[np.ndarray, "B L"]:
+        """Likely, smooth, not copied: minus nats a row, a tenth of a leap's octaves, 1 a copy.
+
+        And minus so much for a window that was played before.
+        """
+        fined = 1.0 * self.copies(paths) + repeat_penalty * self.repeats(paths)
+        return -self.nats(paths, self.likely) - 0.1 * self.leaps(paths) / 12 - fined
 
 
 def last_note(rows: Int[np.ndarray, "*B T"]) -> Int[np.ndarray, "*B"]:
@@ -270,7 +285,8 @@ def learn_to_walk(
     net: SeqAE,
     seed: int,
     *,
-    updates: int = 300,
+    repeat_penalty: float = 0.0,
+    updates: int = UPDATES,
     batch: int = 48,
     length: int = 12,
     lr: float = 3e-3,
@@ -291,7 +307,7 @@ def learn_to_walk(
     for _ in range(updates):
         start = rng.choice(space.starts, batch)
         paths = paths_of(learned_walker(policy, digits), start, length, rng)
-        reward = space.reward(paths)[:, 1:]  # [B, L - 1]
+        reward = space.reward(paths, repeat_penalty)[:, 1:]  # [B, L - 1]
         ahead = np.stack([reward[:, i : i + 4].mean(1) for i in range(length - 1)], 1)
         advantage = torch.from_numpy(ahead - ahead.mean(0)).float()
         bits = torch.from_numpy(((paths[..., None] & powers) > 0) * 2.0 - 1.0).float()
@@ -308,7 +324,7 @@ def learn_to_walk(
 def walk_metrics(
     space: CodeSpace, walker: Walker, seed: int, *, count: int = 20, length: int = 100
 ) -> dict[str, float]:
-    """A way to walk in numbers: nats a row under both models, leaps, copies, variety."""
+    """A way to walk in numbers: nats a row under both models, leaps, copies, repetitions."""
     rng = np.random.default_rng([seed, 2])
     paths = paths_of(walker, rng.choice(space.starts, count), length, rng)
     flips = np.array([[bin(a ^ b).count("1") for a, b in pairwise(p)] for p in paths.tolist()])
@@ -319,7 +335,7 @@ def walk_metrics(
         "leap": float(space.leaps(paths)[:, 1:].mean()),
         "copied": float(space.copies(paths)[:, 4:].mean()),
         "flips": float(flips.mean()),
-        "distinct": float(np.mean([len(set(p)) / length for p in paths.tolist()])),
+        "repeated": float(space.repeats(paths)[:, 1:].mean()),
     }
 
 
@@ -329,10 +345,12 @@ def compare_walks(
     unseen: Sequence[Song],
     starts: Sequence[Song],
     seeds: Sequence[int],
-    updates: int = 300,
+    updates: int = UPDATES,
     steps: int = CHAR_RNN.steps,
 ) -> list[dict[str, Any]]:
-    """Every way to walk over several seeds, the learned one trained anew with each.
+    """Every way to walk over several seeds, the learned ones trained anew with each.
+
+    One of these is also fined for windows that it played before.
 
     A last row says what ``starts`` themselves cost both models: real tunes, unseen by them, too.
 
@@ -349,17 +367,20 @@ def compare_walks(
     digits = net.config.digits
     rows = []
     for seed in seeds:
-        policy, curve = learn_to_walk(space, net, seed, updates=updates)
         walkers = {
             "random": random_walker(digits),
             "bigram": bigram_walker(space),
             "greedy": greedy_walker(space, digits),
-            "learned": learned_walker(policy, digits),
         }
+        curves = {}
+        for name, fine in LEARNED.items():
+            policy, curve = learn_to_walk(space, net, seed, repeat_penalty=fine, updates=updates)
+            walkers[name] = learned_walker(policy, digits)
+            curves[name] = {"curve": [round(v, 3) for v in curve[:: max(updates // 30, 1)]]}
         for name, walker in walkers.items():
             found = walk_metrics(space, walker, seed)
-            rows.append({"walk": name, "seed": seed} | {k: round(v, 4) for k, v in found.items()})
-        rows[-1]["curve"] = [round(v, 3) for v in curve[:: max(updates // 30, 1)]]
+            row = {"walk": name, "seed": seed} | {k: round(v, 4) for k, v in found.items()}
+            rows.append(row | curves.get(name, {}))
     stream = stream_of(trained, starts)
     models = {"held_out_nats": space.held_out, "char_rnn_nats": space.likely}
     real = {k: losses(stream[None])[0, stream[1:] != VOCABULARY] for k, losses in models.items()}
