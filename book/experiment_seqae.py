@@ -35,7 +35,7 @@ FULL = replace(recipe(MODEL), **LONG)
 BARE = replace(FULL, con_weight=0.0, q_weight=0.0)
 CHORALES = replace(recipe("seqae-chorales"), **SHORT)
 PLAIN = replace(recipe("seq-autoencoder"), batch=8, **SHORT)
-SWEEP = (0.125, 0.25, 2.0, 4.0)  # times the continuous loss's weight
+SWEEP = (0.25, 2.0, 4.0)  # times the continuous loss's weight
 ABLATION = {
     "vanilla": BARE,
     "continuous": FULL,
