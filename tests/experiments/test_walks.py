@@ -1,5 +1,6 @@
 """Walks among codes: rewards worked by hand, policies that learn what they are paid for."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,6 @@ import torch
 from making import random_song
 
 from symphony.experiments import walks
-from symphony.systems.ngram.network import NGramTable
 from symphony.systems.seqae.network import END, NEXT, SeqAE, SeqAEConfig
 
 DIGITS = 4
@@ -31,7 +31,7 @@ def space():
     rows = np.full((16, 8), NEXT + 1)
     rows[:, ::2] = 60 + np.arange(16)[:, None]
     rising = np.concatenate([rows[i : i + 4].ravel() for i in range(12)])
-    table = NGramTable(walks.VOCABULARY, walks.ORDER).fit(rising)
+    table = walks.n_gram(rising)
     known = frozenset({np.array([1, 0, 0, 0] * 3, np.int16).tobytes()})
     steps = {i: np.array([i + 1]) for i in range(15)}
     return walks.CodeSpace(np.empty(0), rows, table, table, known, steps, np.arange(8))
@@ -41,6 +41,14 @@ def test_leaps_and_copies_worked_by_hand(space):
     paths = np.array([[0, 1, 2, 3], [0, 5, 2, 2]])
     assert space.leaps(paths).tolist() == [[0, 1, 1, 1], [0, 5, 3, 0]]
     assert space.copies(paths).tolist() == [[False, False, False, True], [False] * 4]
+    assert space.repeats(paths).tolist() == [[False] * 4, [False, False, False, True]]
+    fined = space.reward(paths, repeat_penalty=0.5)
+    assert (space.reward(paths) - fined).tolist() == [[0] * 4, [0, 0, 0, pytest.approx(0.5)]]
+
+
+def test_another_code_of_the_same_window_is_a_repetition(space):
+    twins = replace(space, rows=np.vstack([space.rows[:8], space.rows[:8]]))
+    assert twins.repeats(np.array([[0, 9, 8, 1]])).tolist() == [[False, False, True, True]]
 
 
 def test_what_follows_in_training_costs_less(space):
@@ -50,6 +58,30 @@ def test_what_follows_in_training_costs_less(space):
     reward = space.reward(np.array([[0, 1, 2]]))
     expected = -space.nats(np.array([[0, 1, 2]]), space.likely) - 0.1 * np.array([[0, 1, 1]]) / 12
     np.testing.assert_allclose(reward, expected)
+
+
+def test_an_n_gram_worked_by_hand():
+    """Witten-Bell: after a 5 came once a 5 and once a 6."""
+    losses = walks.n_gram(np.array([walks.VOCABULARY, 5, 5, 6]))
+    assert losses(np.array([[5, 5], [5, 6]])).shape == (2, 1)
+    uniform = 1 / (walks.VOCABULARY + 1)
+    unigram = (2 + 3 * uniform) / (4 + 3)  # 5 came twice of four symbols of three kinds
+    bigram = (1 + 2 * unigram) / (2 + 2)  # and once of the two that follow a 5
+    assert losses(np.array([[5, 5]]))[0, 0] == pytest.approx(-np.log(bigram))
+
+
+def test_a_char_rnn_learns_what_follows_and_reads_each_walk_alone():
+    rng = np.random.default_rng(0)
+    stream = np.tile([60, walks.NEXT, 64, walks.NEXT + 1], 300)
+    tiny = replace(walks.CHAR_RNN, steps=150, window=16, warmup=0, lr=2e-2)
+    tiny = replace(tiny, network=replace(tiny.network, hidden_size=24, embedding_dim=8))
+    losses = walks.char_rnn(stream, tiny)
+    known, other = stream[None, :9], rng.integers(0, walks.NEXT, (1, 9))
+    both = losses(np.vstack([known, other]))
+    assert both.shape == (2, 8)
+    assert both[0, 2:].mean() < 0.5 < 3 < both[1].mean()
+    np.testing.assert_allclose(both[1:], losses(other), rtol=1e-4)
+    np.testing.assert_array_equal(walks.char_rnn(stream, tiny)(known), losses(known))
 
 
 def test_a_random_walk_flips_as_many_as_asked():
@@ -82,7 +114,7 @@ def test_a_policy_begins_with_two_flips_and_learns_what_it_is_paid_for(space, mo
     policy = walks.Policy(16)
     assert policy(torch.ones(3, 16)).probs.sum(1).tolist() == pytest.approx([2, 2, 2])
     net = SeqAE(SeqAEConfig(digits=DIGITS, embedding_dim=4, hidden_size=4))
-    pay = lambda self, paths: (paths >= 8).astype(float)  # noqa: E731 - the first switch on
+    pay = lambda self, paths, fine: (paths >= 8).astype(float)  # noqa: E731 - the first switch on
     monkeypatch.setattr(walks.CodeSpace, "reward", pay)
     policy, curve = walks.learn_to_walk(space, net, 0, updates=80, lr=2e-2)
     assert curve[0] < 0.65 < 0.8 < np.mean(curve[-5:])
@@ -93,9 +125,7 @@ def test_a_policy_begins_with_two_flips_and_learns_what_it_is_paid_for(space, mo
     assert again == curve
 
 
-def test_every_way_to_walk_is_judged(tmp_path):
-    from dataclasses import replace
-
+def test_every_way_to_walk_is_measured(tmp_path):
     from running import Music, run
 
     from symphony.systems import load, recipe, system
@@ -105,10 +135,15 @@ def test_every_way_to_walk_is_judged(tmp_path):
     learner, music = system(small), Music()
     run(learner, learner.encode(music), tmp_path)
     songs = [random_song(i) for i in range(3)]
-    rows = walks.compare_walks(load(tmp_path), music.train, songs, music.test, (0, 1), updates=2)
+    rows = walks.compare_walks(load(tmp_path), music.train, songs, music.test, (0, 1), 2, 3)
     assert [(r["walk"], r["seed"]) for r in rows] == [
-        (name, seed) for seed in (0, 1) for name in ("random", "bigram", "greedy", "learned")
+        (name, seed)
+        for seed in (0, 1)
+        for name in ("random", "bigram", "greedy", "learned", "learned, fined")
     ] + [("unseen tunes", 0)]
-    assert 0 < rows[-1]["judged"] < 6
+    models = ("held_out_nats", "char_rnn_nats")
+    assert all(0 < rows[-1][k] < 6 for k in models)
+    names = {*models, "reward", "leap", "copied", "repeated", "flips"}
     for row in rows[:-1]:
-        assert np.isfinite([row[k] for k in ("judged", "reward", "leap", "copied", "flips")]).all()
+        assert names < set(row)
+        assert np.isfinite([row[k] for k in names]).all()

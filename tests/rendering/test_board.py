@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from symphony.errors import RequestError
-from symphony.rendering import switchboard
+from symphony.rendering import player, switch_widgets, switchboard
+from symphony.song import Song
 
 
 def windows(digits=3, rows=4):
@@ -45,3 +46,34 @@ def test_what_is_no_board_is_refused(shape):
 def test_a_code_that_is_not_there_is_refused(start):
     with pytest.raises(RequestError, match="begins with one of them"):
         switchboard(windows(), start=start)
+
+
+def tune(code):
+    """A note a switch, an octave higher where it is on."""
+    at = np.arange(len(code)) * 0.2
+    return Song(at, np.full(len(code), 0.2), 60 + 12 * code, np.full(len(code), 80))
+
+
+def test_a_flipped_widget_is_seen_and_heard():
+    asked = []
+
+    def hear(code):
+        asked.append(code.tolist())
+        return player(tune(code))
+
+    board = switch_widgets(np.array([0, 1, 0]), hear)
+    switches, heard = board.children
+    assert [each.description for each in switches.children] == ["0", "1", "0"]
+    assert heard.value == player(tune(np.array([0, 1, 0]))).html
+    switches.children[2].value = True
+    assert [each.description for each in switches.children] == ["0", "1", "1"]
+    assert heard.value == player(tune(np.array([0, 1, 1]))).html
+    switches.children[2].value = False  # back again
+    assert heard.value == player(tune(np.array([0, 1, 0]))).html
+    assert asked == [[0, 1, 0], [0, 1, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("code", [[0, 2], [], [[0, 1]], [0.5]])
+def test_widgets_of_what_is_no_binary_code_are_refused(code):
+    with pytest.raises(RequestError, match="Switches are some digits of 0 and 1"):
+        switch_widgets(np.array(code), lambda code: player(tune(code)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from symphony import codecs
 from symphony.errors import FileError, RequestError, SongError
+from symphony.rendering import player, switch_widgets
 from symphony.song import TEMPO, Song
 from symphony.systems import load, recipe, system
 from symphony.systems.seqae import network as seqae
@@ -283,6 +284,21 @@ def test_a_walk_begins_with_the_readers_own_tune(trained, tmp_path):
     n = len(first)
     assert song.pitch[:n].tolist() == first.pitch.tolist()
     assert song.pitch[n : 2 * n].tolist() == first.pitch.tolist()  # no flips: the same for ever
+
+
+def test_a_switch_of_ipywidgets_decodes_another_window(trained):
+    net, codec = trained.nets["autoencoder"], trained.recipe.codec
+
+    def hear(code):
+        return player(codec.decode(codecs.join_windows(decoded(net, code[None]))))
+
+    board = switch_widgets(np.zeros(16, np.int64), hear)
+    switches, heard = board.children
+    first = heard.value
+    assert first == hear(np.zeros(16, np.int64)).html
+    for switch in switches.children:
+        switch.value = True
+    assert heard.value == hear(np.ones(16, np.int64)).html != first
 
 
 def test_what_is_no_code_is_refused(trained):

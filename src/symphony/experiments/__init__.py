@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "shipped_search",
             "shipped_trial",
         ],
-        "codes": ["accuracy_by_position", "code_measures", "repeated_windows"],
+        "codes": ["accuracy_by_position", "code_measures"],
         "conditions": ["condition_table"],
         "controllability": ["Controlled", "random_plans", "requested_and_achieved"],
         "copying": ["against_real", "copying_by_step"],

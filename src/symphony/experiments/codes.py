@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
+from symphony.experiments.walks import last_note
 from symphony.systems.seqae.network import targets
 from symphony.systems.seqae.system import decoded, right
 from symphony.systems.seqae.walks import WalkControls, walk
@@ -17,23 +19,35 @@ WALKS, WINDOWS = 20, 300  # random walks, and windows of each: about six minutes
 
 
 def code_measures(trained: Trained, data: Data) -> dict[str, Any]:
-    """Both of the following, for :func:`symphony.experiments.train_arms`."""
-    return accuracy_by_position(trained, data) | {"repeated": repeated_windows(trained)}
+    """All of the following, for :func:`symphony.experiments.train_arms`."""
+    walks = random_walks(trained)
+    found = {"repeated": repeated_windows(walks), "leap": window_leaps(walks)}
+    return accuracy_by_position(trained, data) | found
 
 
-def repeated_windows(trained: Trained, flips: int = 2) -> float:
-    """The share of a random walk's windows that were played before, note for note.
-
-    The mean of 20 walks of 300 windows each.
-    """
-    net, shares = trained.nets["autoencoder"], []
+def random_walks(trained: Trained, flips: int = 2) -> Int64[np.ndarray, "20 300 T 2"]:
+    """Windows of 20 random walks, 300 each."""
+    net, found = trained.nets["autoencoder"], []
     for seed in range(WALKS):
         rng = np.random.default_rng(seed)
         start = rng.integers(0, net.config.levels, net.config.digits)
         codes = islice(walk(start, net.config.levels, WalkControls(flips=flips), rng), WINDOWS)
-        windows = decoded(net, np.stack(list(codes))).reshape(WINDOWS, -1)
-        shares.append(1 - len(np.unique(windows, axis=0)) / WINDOWS)
-    return float(np.mean(shares))
+        found.append(decoded(net, np.stack(list(codes))))
+    return np.stack(found)
+
+
+def repeated_windows(walks: Int64[np.ndarray, "W N T 2"]) -> float:
+    """The share of a walk's windows that were played before, note for note; the walks' mean."""
+    count = walks.shape[1]
+    rows = walks.reshape(len(walks), count, -1)
+    return float(np.mean([1 - len(np.unique(each, axis=0)) / count for each in rows]))
+
+
+def window_leaps(walks: Int64[np.ndarray, "W N T 2"]) -> float:
+    """Semitones from a window's last note to the next one's first, the mean of all."""
+    what = walks[..., 0]
+    last = np.take_along_axis(what, last_note(what)[..., None], -1)[..., 0]
+    return float(np.abs(what[:, 1:, 0] - last[:, :-1]).mean())
 
 
 @torch.inference_mode()

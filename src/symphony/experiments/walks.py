@@ -1,13 +1,13 @@
-"""Walks among codes, by chance, by counting, by greed and by reinforcement (chapter 10).
+"""Walks among codes: random, by a bigram prior, greedy, and by reinforcement (chapter 10).
 
-Policies choose which switches to flip. What they are rewarded by was counted on training tunes;
-what judges them in the end was counted on tunes that neither they nor the model has seen.
+Policies choose which switches to flip. They are rewarded by a Char-RNN of training tunes, and
+evaluated by an n-gram model of tunes that neither they nor the autoencoder has seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -15,20 +15,38 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from symphony.codecs import song_windows
 from symphony.song import Song
+from symphony.systems.char_rnn.network import CharLSTM, CharLSTMConfig
+from symphony.systems.char_rnn.system import CharRNN, CharRNNRecipe
 from symphony.systems.ngram.network import NGramTable
 from symphony.systems.seqae.network import END, NEXT, SeqAE
 from symphony.systems.seqae.system import decoded
-from symphony.training import Trained
+from symphony.training import Data, Trained
+from symphony.training.system import Nets
 
-ORDER = 8  # of the n-gram models: a window and what came before
-VOCABULARY = NEXT + 16  # pitches, and a wait for each length
+ORDER = 8  # of the n-gram model: a window and what came before
+VOCABULARY = NEXT + 16  # pitches, and a wait for each length; then the start symbol
 COPY = 12  # intervals in a row that are called a copy
 NEAR = 2  # flips that a greedy walk considers
+UPDATES = 1000  # of a policy
+LEARNED = {"learned": 0.0, "learned, fined": 1.0}  # what a policy pays for a repeated window
 REAL = "unseen tunes"
 
+CHAR_RNN = CharRNNRecipe(  # chapter 2's, small enough to be asked ten thousand times
+    name="char-rnn",
+    size="small",
+    steps=1500,
+    window=64,
+    lr=4e-3,
+    schedule="cosine",
+    warmup=50,
+    network=CharLSTMConfig(num_layers=1, hidden_size=192, embedding_dim=48),
+)
+
+Losses = Callable[[Int[np.ndarray, "B n+1"]], Float[np.ndarray, "B n"]]  # nats after the first
 Walker = Callable[[Int[np.ndarray, " B"], np.random.Generator], Int[np.ndarray, " B"]]
 
 
@@ -56,17 +74,21 @@ class CodeSpace:
 
     windows: Int[np.ndarray, "n T 2"]  # of every code
     rows: Int[np.ndarray, "n T"]  # the same as symbols
-    likely: NGramTable  # counted on training tunes: what policies are rewarded by
-    judge: NGramTable  # counted on unseen tunes: what judges them
+    likely: Losses  # a Char-RNN of training tunes: what policies are rewarded by
+    held_out: Losses  # an n-gram model of unseen tunes: what evaluates them
     known: frozenset[bytes]  # runs of intervals in training tunes
     steps: dict[int, np.ndarray]  # code -> codes that followed it in training tunes
     starts: Int[np.ndarray, " k"]  # codes of unseen tunes' first windows
 
     @staticmethod
     def of(
-        trained: Trained, train: Sequence[Song], unseen: Sequence[Song], starts: Sequence[Song]
+        trained: Trained,
+        train: Sequence[Song],
+        unseen: Sequence[Song],
+        starts: Sequence[Song],
+        steps: int = CHAR_RNN.steps,
     ) -> CodeSpace:
-        """The space of a model with binary codes."""
+        """The space of a model with binary codes; ``steps`` are the Char-RNN's, trained here."""
         net, system = trained.nets["autoencoder"], trained.system
         windows = decoded(net, all_codes(net.config.digits))
         follow: dict[int, list[int]] = {}
@@ -81,19 +103,18 @@ class CodeSpace:
         return CodeSpace(
             windows,
             symbols(windows),
-            counted(trained, train),
-            counted(trained, unseen),
+            char_rnn(stream_of(trained, train), replace(CHAR_RNN, steps=steps)),
+            n_gram(stream_of(trained, unseen)),
             frozenset(known),
             {code: np.array(after) for code, after in follow.items()},
             np.array(first),
         )
 
-    def nats(self, paths: Int[np.ndarray, "B L"], model: NGramTable) -> Float[np.ndarray, "B L"]:
+    def nats(self, paths: Int[np.ndarray, "B L"], losses: Losses) -> Float[np.ndarray, "B L"]:
         """What each window of some walks costs a model, a row, after the windows before it."""
         rows = self.rows[paths].reshape(len(paths), -1)  # [B, L T]
-        stream = np.hstack([np.full((len(paths), 1), model.bos), rows]).ravel()
-        losses = np.append(np.nan, model.losses(stream)).reshape(len(paths), -1)[:, 1:]
-        return losses.reshape(*paths.shape, -1).mean(-1)
+        found = losses(np.hstack([np.full((len(paths), 1), VOCABULARY), rows]))
+        return found.reshape(*paths.shape, -1).mean(-1)
 
     def copies(self, paths: Int[np.ndarray, "B L"]) -> Bool[np.ndarray, "B L"]:
         """Whether the notes up to each window's end are a run of some training tune's intervals."""
@@ -114,10 +135,23 @@ class CodeSpace:
         out[:, 1:] = np.abs(rows[:, 1:, 0] - last[:, :-1])
         return out
 
-    def reward(self, paths: Int[np.ndarray, "B L"]) -> Float[np.ndarray, "B L"]:
-        """Likely, smooth and not copied: minus nats a row, a tenth a leap's octave, 1 a copy."""
-        smooth = 0.1 * self.leaps(paths) / 12
-        return -self.nats(paths, self.likely) - smooth - 1.0 * self.copies(paths)
+    def repeats(self, paths: Int[np.ndarray, "B L"]) -> Bool[np.ndarray, "B L"]:
+        """Whether a window was played earlier in its walk, note for note."""
+        out = np.zeros(paths.shape, bool)
+        for b, path in enumerate(paths):
+            _, first, which = np.unique(self.rows[path], True, True, axis=0)
+            out[b] = first[which.ravel()] < np.arange(len(path))
+        return out
+
+    def reward(
+        self, paths: Int[np.ndarray, "B L"], repeat_penalty: float = 0.0
+    ) -> Float[np.ndarray, "B L"]:
+        """Likely, smooth, not copied: minus nats a row, a tenth of a leap's octaves, 1 a copy.
+
+        And minus so much for a window that was played before.
+        """
+        fined = 1.0 * self.copies(paths) + repeat_penalty * self.repeats(paths)
+        return -self.nats(paths, self.likely) - 0.1 * self.leaps(paths) / 12 - fined
 
 
 def last_note(rows: Int[np.ndarray, "*B T"]) -> Int[np.ndarray, "*B"]:
@@ -140,9 +174,35 @@ def stream_of(trained: Trained, songs: Iterable[Song]) -> Int[np.ndarray, " t"]:
     return np.concatenate([bos, *(np.append(p, bos) for p in parts)])
 
 
-def counted(trained: Trained, songs: Iterable[Song]) -> NGramTable:
-    """An n-gram model of the songs' windows."""
-    return NGramTable(VOCABULARY, ORDER).fit(stream_of(trained, songs))
+def n_gram(stream: Int[np.ndarray, " t"]) -> Losses:
+    """The losses of an n-gram model, counted on a stream."""
+    table = NGramTable(VOCABULARY, ORDER).fit(stream)
+
+    def losses(streams: np.ndarray) -> np.ndarray:
+        each = np.append(np.nan, table.losses(streams.ravel()))
+        return each.reshape(streams.shape)[:, 1:]
+
+    return losses
+
+
+def char_rnn(stream: Int[np.ndarray, " t"], recipe: CharRNNRecipe) -> Losses:
+    """The losses of chapter 2's Char-RNN, trained on a stream."""
+    torch.manual_seed(recipe.seed)
+    learner, network = CharRNN(recipe), CharLSTM(VOCABULARY, recipe.network)
+    nets, data = Nets({"network": network}), Data({"train": {"symbols": stream}}, {})
+    opts = learner.optimizers(nets)
+    for step in range(recipe.steps):
+        learner.train_step(nets, opts, data, step)
+    network.eval()
+
+    @torch.inference_mode()
+    def losses(streams: np.ndarray) -> np.ndarray:
+        tokens = torch.from_numpy(streams)
+        logits, _ = network(tokens[:, :-1])  # [B, n, V + 1]
+        found: np.ndarray = cross_entropy(logits.mT, tokens[:, 1:], reduction="none").numpy()
+        return found
+
+    return losses
 
 
 def paths_of(
@@ -225,7 +285,8 @@ def learn_to_walk(
     net: SeqAE,
     seed: int,
     *,
-    updates: int = 300,
+    repeat_penalty: float = 0.0,
+    updates: int = UPDATES,
     batch: int = 48,
     length: int = 12,
     lr: float = 3e-3,
@@ -246,7 +307,7 @@ def learn_to_walk(
     for _ in range(updates):
         start = rng.choice(space.starts, batch)
         paths = paths_of(learned_walker(policy, digits), start, length, rng)
-        reward = space.reward(paths)[:, 1:]  # [B, L - 1]
+        reward = space.reward(paths, repeat_penalty)[:, 1:]  # [B, L - 1]
         ahead = np.stack([reward[:, i : i + 4].mean(1) for i in range(length - 1)], 1)
         advantage = torch.from_numpy(ahead - ahead.mean(0)).float()
         bits = torch.from_numpy(((paths[..., None] & powers) > 0) * 2.0 - 1.0).float()
@@ -263,17 +324,18 @@ def learn_to_walk(
 def walk_metrics(
     space: CodeSpace, walker: Walker, seed: int, *, count: int = 20, length: int = 100
 ) -> dict[str, float]:
-    """A way to walk, judged: nats a row of an unseen tunes' model, leaps, copies, variety."""
+    """A way to walk in numbers: nats a row under both models, leaps, copies, repetitions."""
     rng = np.random.default_rng([seed, 2])
     paths = paths_of(walker, rng.choice(space.starts, count), length, rng)
     flips = np.array([[bin(a ^ b).count("1") for a, b in pairwise(p)] for p in paths.tolist()])
     return {
-        "judged": float(space.nats(paths, space.judge)[:, 1:].mean()),
+        "held_out_nats": float(space.nats(paths, space.held_out)[:, 1:].mean()),
+        "char_rnn_nats": float(space.nats(paths, space.likely)[:, 1:].mean()),
         "reward": float(space.reward(paths)[:, 1:].mean()),
         "leap": float(space.leaps(paths)[:, 1:].mean()),
         "copied": float(space.copies(paths)[:, 4:].mean()),
         "flips": float(flips.mean()),
-        "distinct": float(np.mean([len(set(p)) / length for p in paths.tolist()])),
+        "repeated": float(space.repeats(paths)[:, 1:].mean()),
     }
 
 
@@ -283,36 +345,45 @@ def compare_walks(
     unseen: Sequence[Song],
     starts: Sequence[Song],
     seeds: Sequence[int],
-    updates: int = 300,
+    updates: int = UPDATES,
+    steps: int = CHAR_RNN.steps,
 ) -> list[dict[str, Any]]:
-    """Every way to walk over several seeds, the learned one trained anew with each.
+    """Every way to walk over several seeds, the learned ones trained anew with each.
 
-    A last row says what the judge thinks of ``starts`` themselves: real tunes, unseen by it too.
+    One of these is also fined for windows that it played before.
+
+    A last row says what ``starts`` themselves cost both models: real tunes, unseen by them, too.
 
     Args:
         trained: a sequential autoencoder with binary codes.
         train: what rewards are counted on.
-        unseen: what the judge is counted on.
+        unseen: what the n-gram model is counted on.
         starts: where walks begin: the first windows of these.
         seeds: of training and walking.
         updates: of each policy.
+        steps: of the Char-RNN.
     """
-    space, net = CodeSpace.of(trained, train, unseen, starts), trained.nets["autoencoder"]
+    space, net = CodeSpace.of(trained, train, unseen, starts, steps), trained.nets["autoencoder"]
     digits = net.config.digits
     rows = []
     for seed in seeds:
-        policy, curve = learn_to_walk(space, net, seed, updates=updates)
         walkers = {
             "random": random_walker(digits),
             "bigram": bigram_walker(space),
             "greedy": greedy_walker(space, digits),
-            "learned": learned_walker(policy, digits),
         }
+        curves = {}
+        for name, fine in LEARNED.items():
+            policy, curve = learn_to_walk(space, net, seed, repeat_penalty=fine, updates=updates)
+            walkers[name] = learned_walker(policy, digits)
+            curves[name] = {"curve": [round(v, 3) for v in curve[:: max(updates // 30, 1)]]}
         for name, walker in walkers.items():
             found = walk_metrics(space, walker, seed)
-            rows.append({"walk": name, "seed": seed} | {k: round(v, 4) for k, v in found.items()})
-        rows[-1]["curve"] = [round(v, 3) for v in curve[:: max(updates // 30, 1)]]
+            row = {"walk": name, "seed": seed} | {k: round(v, 4) for k, v in found.items()}
+            rows.append(row | curves.get(name, {}))
     stream = stream_of(trained, starts)
-    losses = space.judge.losses(stream)[stream[1:] != VOCABULARY]
-    rows.append({"walk": REAL, "seed": seeds[0], "judged": round(float(losses.mean()), 4)})
+    models = {"held_out_nats": space.held_out, "char_rnn_nats": space.likely}
+    real = {k: losses(stream[None])[0, stream[1:] != VOCABULARY] for k, losses in models.items()}
+    means = {k: round(float(losses.mean()), 4) for k, losses in real.items()}
+    rows.append({"walk": REAL, "seed": seeds[0]} | means)
     return rows

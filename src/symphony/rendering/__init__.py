@@ -11,7 +11,7 @@ from symphony.rendering.audio import (
     synthesize,
     write_audio,
 )
-from symphony.rendering.board import Board, switchboard
+from symphony.rendering.board import Board, switch_widgets, switchboard
 from symphony.rendering.diagram import Arrow, Node, diagram
 from symphony.rendering.files import render_file
 from symphony.rendering.notation import Notation, notation
@@ -38,6 +38,7 @@ __all__ = [
     "render_file",
     "sample_history",
     "sound_seconds",
+    "switch_widgets",
     "switchboard",
     "synthesize",
     "write_audio",

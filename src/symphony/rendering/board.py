@@ -1,7 +1,8 @@
 """A board of switches on which a reader flips a code's bits and hears what it stands for.
 
 Like the player it is one piece of HTML that asks no other host for anything, and it needs no
-kernel: what every code plays is packed into it. See chapter 10.
+kernel: what every code plays is packed into it. Where there is a kernel, :func:`switch_widgets`
+asks the model itself. See chapter 10.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ import base64
 import html
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int
 
 from symphony.errors import RequestError
 from symphony.song import TEMPO
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
+
+    from symphony.rendering.player import Player
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,6 +86,41 @@ def switchboard(
         f"<template>{text}</template></figure><style>{style}</style><script>{script}</script>",
         digits,
     )
+
+
+def switch_widgets(start: Int[np.ndarray, " m"], hear: Callable[[np.ndarray], Player]) -> VBox:
+    """The same with a kernel: buttons of ipywidgets, and a player that follows them.
+
+    Args:
+        start: the binary code to begin with.
+        hear: what a code plays; it is asked anew at every flip.
+
+    Returns:
+        The row of buttons, and below it the player's HTML.
+
+    Raises:
+        RequestError: a code that isn't binary.
+    """
+    from ipywidgets import HTML, HBox, ToggleButton, VBox
+
+    start = np.asarray(start)
+    if start.ndim != 1 or not len(start) or not np.isin(start, (0, 1)).all():
+        raise RequestError(f"Switches are some digits of 0 and 1: [m], not {list(start.shape)}.")
+    buttons = [
+        ToggleButton(bool(bit), tooltip=f"Bit {i}", layout={"width": "3em"})
+        for i, bit in enumerate(start, 1)
+    ]
+    heard = HTML()
+
+    def flipped(_: object = None) -> None:
+        for button in buttons:
+            button.description = str(int(button.value))
+        heard.value = hear(np.array([button.value for button in buttons], np.int64)).html
+
+    for button in buttons:
+        button.observe(flipped, "value")
+    flipped()
+    return VBox([HBox(buttons, layout={"flex_flow": "wrap"}), heard])
 
 
 def packed(windows: Int[np.ndarray, "n T 2"]) -> bytes:

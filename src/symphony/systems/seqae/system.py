@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -246,9 +246,7 @@ def encoded(net: SeqAE, windows: np.ndarray) -> Int64[np.ndarray, "N m"]:
             f"Windows are {net.config.window} rows of a token and its sixteenths: [N, "
             f"{net.config.window}, 2], not {list(windows.shape)}."
         )
-    with torch.inference_mode(), one_thread():
-        parts = torch.from_numpy(windows.astype(np.int64)).split(AT_ONCE)
-        return np.concatenate([net.encode(part).numpy() for part in parts])
+    return in_parts(net.encode, windows)
 
 
 def decoded(net: SeqAE, digits: np.ndarray) -> Int64[np.ndarray, "N T 2"]:
@@ -263,9 +261,14 @@ def decoded(net: SeqAE, digits: np.ndarray) -> Int64[np.ndarray, "N T 2"]:
             f"A code is {c.digits} digits from 0 to {c.levels - 1}: [N, {c.digits}], not "
             f"{list(codes.shape)} of {codes.min(initial=0)} to {codes.max(initial=0)}."
         )
+    return in_parts(net.decode, codes)
+
+
+def in_parts(call: Callable[[Tensor], Tensor], rows: np.ndarray) -> Int64[np.ndarray, "N ..."]:
+    """What a network's method makes of whole numbers, so many rows at once."""
     with torch.inference_mode(), one_thread():
-        parts = torch.from_numpy(codes.astype(np.int64)).split(AT_ONCE)
-        return np.concatenate([net.decode(part).numpy() for part in parts])
+        parts = torch.from_numpy(rows.astype(np.int64)).split(AT_ONCE)
+        return np.concatenate([call(part).numpy() for part in parts])
 
 
 @torch.inference_mode()
