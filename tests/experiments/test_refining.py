@@ -160,6 +160,19 @@ def test_what_is_measured_of_tunes_has_no_triplets():
     assert found == {"error": 0.0, "exact": 1.0, "bars": 1.0}
 
 
+def test_a_net_on_strange_music_stands_beside_ways_that_know_it():
+    plain, triplets = tune("CDEF GABc|cBAG FEDC|"), tune("(3CDE (3FGA G2F2|cBAG FEDC|")
+    corpus = SimpleNamespace(name="tunes", train=[plain] * 3, test=[triplets, plain])
+    trained = SimpleNamespace(
+        system=SimpleNamespace(lengths=lambda _, token, heard: refining.round_to_grid(token, heard))
+    )
+    found = refining.duration_transfer(trained, corpus)
+    assert (found["measured"], found["held_out"]) == (1, 2)
+    ways = {"leave alone", "round to the grid", "counting", "dynamic programming"}
+    assert set(found["baselines"]) == ways
+    assert found["curves"] == found["baselines"]["round to the grid"]
+
+
 # Velocities
 
 
