@@ -25,7 +25,7 @@ INTEGRITY = (
 )
 CREDIT = "Salamander Grand by Alexander Holm, CC BY 3.0, each string cut"
 SECONDS = 8.0  # of a string that are kept: a note sounds no longer
-FIRST = range(33, 94, 12)  # MIDI pitches whose recordings are needed before the first sound
+FIRST = range(33, 94, 18)  # MIDI pitches whose recordings are needed before the first sound
 NAMES = {"C": 0, "D#": 3, "F#": 6, "A": 9}  # the keys that were recorded, in semitones above C
 KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # of an MP3 frame
 RATES = (44_100, 48_000, 32_000)
