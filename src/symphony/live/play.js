@@ -49,7 +49,7 @@ export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 // An LSTM cell's new state from its gates and the cell it had; the old one stays as it is.
 export function lstmCell(gates, before) {
-  const n = before.length, h = new Float32Array(n), c = new Float32Array(n);
+  const n = before.length, h = new before.constructor(n), c = new before.constructor(n);
   for (let j = 0; j < n; j++) { // input, forget, candidate, output: torch's order
     c[j] = sigmoid(gates[n + j]) * before[j] + sigmoid(gates[j]) * Math.tanh(gates[2 * n + j]);
     h[j] = sigmoid(gates[3 * n + j]) * Math.tanh(c[j]);

@@ -9,8 +9,9 @@ const GRID = 8; // a noise is new, and with it the plan, only where the hand has
 
 // ---- The network -------------------------------------------------------------------------------
 
+// In double precision: a plan's rounding is carried through all that is played of the piece.
 function lstm({ input, hidden, bias }, x, { h, c }) {
-  const gates = bias.slice();
+  const gates = Float64Array.from(bias);
   addProduct(input, x, gates);
   addProduct(hidden, h, gates);
   return lstmCell(gates, c);
@@ -37,7 +38,7 @@ export class RowModel {
   }
 
   initial() {
-    const rest = ({ hidden }) => ({ h: new Float32Array(hidden.cols), c: new Float32Array(hidden.cols) });
+    const rest = ({ hidden }) => ({ h: new Float64Array(hidden.cols), c: new Float64Array(hidden.cols) });
     return { at: 0, plan: [], a: rest(this.a), b: rest(this.b) };
   }
 
