@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,27 +18,9 @@ PAGES = sorted(
 )
 PAGES += [name for name in ("search.html", "genindex.html") if PAGES]
 CHAPTERS = [name for name in PAGES if name.startswith("notebooks/")]
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
-    None,
-)
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--mute-audio",
-         "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
+
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the page is not built: run make book")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no Chromium here: the pages were not looked at")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

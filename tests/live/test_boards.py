@@ -318,6 +318,10 @@ def test_what_is_packed_fits_on_a_page(band, coder):
         packed_rows(coder)
     with pytest.raises(RequestError, match="no switches"):
         packed_codes(band)
+    bare = SimpleNamespace(network=DCRNNConfig(strip_channels=0))  # every key by itself
+    alone = SimpleNamespace(name="alone", recipe=bare)
+    with pytest.raises(RequestError, match="alone has no pads"):
+        packed_rows(alone)
 
 
 @pytest.fixture(params=[1280, 390])

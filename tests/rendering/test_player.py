@@ -1,7 +1,6 @@
 import base64
 import io
 import re
-import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -189,26 +188,6 @@ def test_versions_of_one_piece_share_a_clock_where_asked():
     two = [player(LONG, seconds=2), player(LONG, seconds=3)]
     assert 'class="symphony-players" data-one-clock>' in players(two, one_clock=True).html
     assert "data-one-clock>" not in players(two).html
-
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
-    None,
-)
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--mute-audio", "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no Chromium here: nothing was played")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

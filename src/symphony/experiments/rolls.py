@@ -71,7 +71,7 @@ def pulse_and_scale(trained: Trained, data: Data, count: int = PIECES) -> dict[s
 
     Args:
         trained: a GAN of rolls; one that says nothing but silence has neither.
-        data: the encoded music of its corpus, which isn't asked.
+        data: the encoded music of its corpus, not needed here.
         count: pieces to compose, with the run's own seed.
 
     Returns:

@@ -35,7 +35,7 @@ UPDATES = 1000  # of a policy
 LEARNED = {"learned": 0.0, "learned, fined": 1.0}  # what a policy pays for a repeated window
 REAL = "unseen tunes"
 
-CHAR_RNN = CharRNNRecipe(  # chapter 2's, small enough to be asked ten thousand times
+CHAR_RNN = CharRNNRecipe(  # chapter 2's, small enough to score ten thousand walks
     name="char-rnn",
     size="small",
     steps=1500,

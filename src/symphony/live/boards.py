@@ -41,6 +41,16 @@ def halves(module: nn.Module) -> tuple[list[dict[str, Any]], str]:
     return tensors, base64.b64encode(b"".join(arrays)).decode()
 
 
+def origin(trained: Trained) -> dict[str, Any]:
+    """Which weights a page plays, and under which licence."""
+    card = trained.card
+    return {
+        "name": trained.name,
+        "weights": card.weights_sha256,
+        "licence": card.corpus["licence"],
+    }
+
+
 def packed_rows(trained: Trained) -> dict[str, Any]:
     """What ``rows.js`` calls a packed model: DCRNN's generator, its shape, and the keys it knows.
 
@@ -48,13 +58,11 @@ def packed_rows(trained: Trained) -> dict[str, Any]:
         RequestError: another system.
     """
     shape: Any = getattr(trained.recipe, "network", None)
-    if not hasattr(shape, "strip_channels"):
+    if not getattr(shape, "strip_channels", 0):
         raise RequestError(f"{trained.name} has no pads: it composes no rows with strips.")
     tensors, data = halves(trained.nets["generator"])
     header = {
-        "name": trained.name,
-        "weights": trained.card.weights_sha256,
-        "licence": trained.card.corpus["licence"],
+        **origin(trained),
         "noise": shape.noise,
         "phrase": shape.phrase,
         "repeat": shape.repeat,
@@ -90,9 +98,7 @@ def packed_codes(trained: Trained) -> dict[str, Any]:
         raise RequestError(f"{trained.name} has no switches: its digits have not two levels.")
     tensors, data = halves(trained.nets["autoencoder"].digit_decoder)
     header = {
-        "name": trained.name,
-        "weights": trained.card.weights_sha256,
-        "licence": trained.card.corpus["licence"],
+        **origin(trained),
         "digits": shape.digits,
         "levels": shape.levels,
         "window": shape.window,

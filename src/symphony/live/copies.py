@@ -2,7 +2,7 @@
 
 The meter finds the longest run that the piece now playing shares with the training music, as
 :mod:`symphony.evaluation.originality` does. For that it needs no pitch and no time: ten bits of
-each onset's token. Music gives the same length with ten as with all 64; notes drawn by chance,
+each onset's token. Music gives the same length with ten as with all 64; notes drawn at random,
 which share two onsets or so, may seem to share one or two more.
 """
 

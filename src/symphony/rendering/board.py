@@ -93,7 +93,7 @@ def switch_widgets(start: Int[np.ndarray, " m"], hear: Callable[[np.ndarray], Pl
 
     Args:
         start: the binary code to begin with.
-        hear: what a code plays; it is asked anew at every flip.
+        hear: what a code plays; it is called anew at every flip.
 
     Returns:
         The row of buttons, and below it the player's HTML.
