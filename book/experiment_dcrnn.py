@@ -30,6 +30,7 @@ ARMS = {
     "repeated": BASE,
     "not repeated": replace(BASE, network=replace(BASE.network, repeat=1)),
     "without the key": replace(BASE, network=replace(BASE.network, conditional=False)),
+    "fully connected": replace(BASE, network=replace(BASE.network, strip_channels=0)),
 }
 
 

@@ -30,6 +30,7 @@ ARMS = {
     "without": WITHOUT,
     "noise at every row": replace(SHORT, network=EVERY_ROW),
     "convolutional": replace(SHORT, network=replace(SMALL, conv_channels=12)),
+    "binary": replace(SHORT, network=replace(SMALL, binary=True)),
 }
 
 

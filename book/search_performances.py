@@ -27,17 +27,10 @@ from symphony.experiments.seeds import train_once
 from symphony.files import written
 from symphony.song import Song
 from symphony.systems import recipe
-from symphony.systems.char_rnn.network import CharLSTMConfig
-from symphony.systems.streams import ALL_KEYS
 
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "search-performances"
 KEPT = shipped_folder("conditional-char-rnn") / "search.json"
-BASE = replace(
-    recipe("char-rnn-performances"),
-    network=CharLSTMConfig(num_layers=1, hidden_size=512, embedding_dim=128),
-    **{"steps": 1000, "window": 128, "lr": 4e-3, "schedule": "cosine", "warmup": 50},
-    **{"transpose": ALL_KEYS, "evaluate_every": 250},
-)
+BASE = replace(recipe("char-rnn-performances"), steps=1000, evaluate_every=250)
 SETTINGS = {
     name: replace(BASE, codec=EventCodec(velocity_bins=32, pedal=pedal))
     for name, pedal in (("as long as they ring", True), ("as long as keys are held", False))

@@ -25,6 +25,7 @@ from symphony.experiments import (
     against_real,
     choose_drawing,
     copying_by_step,
+    encoder_of,
     evaluate,
     refining,
     shipped_evaluation,
@@ -112,11 +113,16 @@ def ship(chosen: Recipe, run: Path) -> None:
 
 
 def keep_evaluation(name: str) -> None:
-    """Evaluate a shipped model beside its anchors, where that was not done for these weights."""
+    """Evaluate a shipped model beside its anchors, where that was not done for these weights.
+
+    It is done anew, too, where the encoder was trained anew, by which all models are compared.
+    """
     trained = load(name)
     corpus, sha256 = trained.recipe.corpus, trained.card.weights_sha256
     try:
-        if shipped_evaluation(name)["weights_sha256"] == sha256:
+        kept = shipped_evaluation(name)
+        today = sha256, encoder_of(corpus).card.weights_sha256
+        if (kept["weights_sha256"], kept.get("encoder")) == today:
             return
     except FileError:  # none is kept yet
         pass

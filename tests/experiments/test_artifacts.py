@@ -5,6 +5,7 @@ import pytest
 
 from symphony.errors import FileError
 from symphony.experiments import (
+    encoder_of,
     keep_experiment,
     keep_trial,
     shipped_evaluation,
@@ -81,6 +82,8 @@ def test_evaluations_belong_to_the_shipped_weights(name):
     kept = shipped_evaluation(name)
     card, _ = card_of(name)
     assert kept["weights_sha256"] == card.weights_sha256, f"{name} was trained anew: make weights"
+    encoder = encoder_of(card.recipe["corpus"]).card.weights_sha256
+    assert kept["encoder"] == encoder, f"{name} was compared by an older encoder: make weights"
     assert (kept["samples"], kept["seconds"]) == (100, 30.0)
 
 

@@ -25,5 +25,5 @@ def test_the_shipped_model_follows_its_plans():
 
 
 def test_a_model_without_a_condition_follows_no_plan():
-    with pytest.raises(RequestError, match="can't be told plan"):
+    with pytest.raises(RequestError, match="has no control plan"):
         requested_and_achieved(load("char-rnn"), random_plans(1))

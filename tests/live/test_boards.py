@@ -46,6 +46,11 @@ def folder(band, coder, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def shown(folder):
+    return folder / "boards.html"
+
+
+@pytest.fixture(scope="module")
 def bare(browser, folder):
     page = browser.new_page()
     page.goto((folder / "bare.html").as_uri())
@@ -322,20 +327,6 @@ def test_what_is_packed_fits_on_a_page(band, coder):
     alone = SimpleNamespace(name="alone", recipe=bare)
     with pytest.raises(RequestError, match="alone has no pads"):
         packed_rows(alone)
-
-
-@pytest.fixture(params=[1280, 390])
-def playing(browser, folder, request):
-    page = browser.new_page(viewport={"width": request.param, "height": 800})
-    page.errors, page.asked = [], []
-    page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.on("request", lambda r: page.asked.append(r.url))
-    page.goto((folder / "boards.html").as_uri())
-    yield page
-    assert page.errors == []
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in page.asked)
-    page.close()
 
 
 def test_pads_play_and_morph(playing):

@@ -45,6 +45,11 @@ def folder(pianist, tmp_path_factory):
     return home
 
 
+@pytest.fixture(scope="module")
+def shown(folder):
+    return folder / "play.html"
+
+
 @pytest.fixture
 def bare(browser, folder):
     page = browser.new_page()
@@ -228,20 +233,6 @@ def test_a_slow_machine_keeps_more_ready(bare):
     underruns, ahead = bare.evaluate(SLOW)
     assert underruns >= 3
     assert 0.5 < ahead <= 4
-
-
-@pytest.fixture(params=[1280, 390])
-def playing(browser, folder, request):
-    page = browser.new_page(viewport={"width": request.param, "height": 800})
-    page.errors, page.asked = [], []
-    page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.on("request", lambda r: page.asked.append(r.url))
-    page.goto((folder / "play.html").as_uri())
-    yield page
-    assert page.errors == []
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in page.asked)
-    page.close()
 
 
 def test_a_page_plays_records_and_stops(playing):

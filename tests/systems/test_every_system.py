@@ -166,20 +166,20 @@ SYMBOLS = [
     ({"top_p": 0.0}, "top_p is a finite number above 0"),
     ({"top_p": 1.1}, "top_p is a finite number above 0"),
     ({"greedy": "yes"}, "greedy is 'yes', not bool"),
-    ({"noise_scale": 1.0}, "can't be told noise_scale, only temperature"),
-    ({"form": "A B"}, "can't be told form"),
+    ({"noise_scale": 1.0}, "has no control noise_scale, only temperature"),
+    ({"form": "A B"}, "has no control form"),
 ]
 NOISE = [
     ({"noise_scale": -1.0}, "noise_scale is a finite number from 0"),
     ({"noise_scale": float("nan")}, "noise_scale is a finite number"),
     ({"noise_scale": "loud"}, "noise_scale is 'loud', not a number"),
-    ({"temperature": 0.5}, "can't be told temperature, only noise_scale"),
-    ({"top_p": 0.9}, "can't be told top_p"),
-    ({"greedy": True}, "can't be told greedy"),
+    ({"temperature": 0.5}, "has no control temperature, only noise_scale"),
+    ({"top_p": 0.9}, "has no control top_p"),
+    ({"greedy": True}, "has no control greedy"),
 ]
-KEYLESS = [({"form": "A B"}, "can't be told form"), ({"key": "C major"}, "can't be told key")]
+KEYLESS = [({"form": "A B"}, "has no control form"), ({"key": "C major"}, "can't be told key")]
 REFUSED = {
-    "char-rnn": [*SYMBOLS, ({"key": "C major"}, "can't be told key")],
+    "char-rnn": [*SYMBOLS, ({"key": "C major"}, "has no control key")],
     "ngram-2": SYMBOLS,
     "conditional-char-rnn": [
         *SYMBOLS,
@@ -203,15 +203,15 @@ REFUSED = {
         ({"drop": 1.0}, "drop is a finite number from 0 to below 1"),
         ({"drop": -0.1}, "drop is a finite number"),
         ({"drop": float("nan")}, "drop is a finite number"),
-        ({"noise_scale": 0.5}, "can't be told noise_scale, only drop"),
-        ({"temperature": 0.5}, "can't be told temperature"),
+        ({"noise_scale": 0.5}, "has no control noise_scale, only drop"),
+        ({"temperature": 0.5}, "has no control temperature"),
     ],
     "seqgan": [*SYMBOLS, ({"pretrained": 1}, "pretrained is '1', not bool")],
     "abc-wgan": [
         ({"temperature": -1.0}, "temperature is a finite number from 0"),
         ({"temperature": float("nan")}, "temperature is a finite number"),
-        ({"top_p": 0.5}, "can't be told top_p, only temperature"),
-        ({"greedy": True}, "can't be told greedy"),
+        ({"top_p": 0.5}, "has no control top_p, only temperature"),
+        ({"greedy": True}, "has no control greedy"),
     ],
     "seqae": [
         ({"walk": "straight"}, "walk is 'straight', not 'random' or 'reset'"),
@@ -222,14 +222,14 @@ REFUSED = {
         ({"back": float("nan")}, "back is a finite number from 0"),
         ({"every": 0}, "every is a finite number from 1"),
         ({"theme": 3}, "theme is '3', not str"),
-        ({"temperature": 0.5}, "can't be told temperature, only walk"),
+        ({"temperature": 0.5}, "has no control temperature, only walk"),
     ],
     "duration-net": [
         ({"stretch": 1.0}, "stretch is a finite number from 0 to below 1"),
         ({"stretch": -0.1}, "stretch is a finite number"),
-        ({"temperature": 0.5}, "can't be told temperature, only stretch"),
+        ({"temperature": 0.5}, "has no control temperature, only stretch"),
     ],
-    "velocity-net": [({"temperature": 0.5}, "can't be told temperature, only seconds and a seed")],
+    "velocity-net": [({"temperature": 0.5}, "has no control temperature, only seconds and a seed")],
 }
 CONTROLS = [(name, *each) for name, refused in REFUSED.items() for each in refused]
 

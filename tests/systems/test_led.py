@@ -158,7 +158,7 @@ def test_who_cannot_be_led_says_so(runs):
         ("conditional-char-rnn", {"key": "H"}, "no key 'H'"),
         ("conditional-char-rnn", {"temperature": -1.0}, "temperature is"),
         ("dcrnn", {"form": "A B"}, "The hand decides form"),
-        ("dcrnn", {"temperature": 1.0}, "can't be told temperature"),
+        ("dcrnn", {"temperature": 1.0}, "has no control temperature"),
         ("dcrnn", {"seed": -1}, "seed of 0"),
     ],
 )

@@ -37,7 +37,7 @@ def test_a_request_reaches_the_system_with_its_controls(trained):
         ({"seconds": 3601}, "at most an hour"),
         ({"batch": 0}, "at least one piece"),
         ({"seed": -1}, "a seed of 0 or more"),
-        ({"temperature": 1.0}, "line can't be told temperature, only pitch"),
+        ({"temperature": 1.0}, "line has no control temperature, only pitch"),
     ],
 )
 def test_what_no_system_can_compose_is_refused(request_, sentence, trained):

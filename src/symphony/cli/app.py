@@ -84,6 +84,4 @@ def refuse_others(words: list[str], known: set[str], model: str) -> None:
     for word in words:
         flag = word.split("=")[0].removeprefix("--").replace("_", "-")
         if word.startswith("--") and flag.removeprefix("no-") not in known | {"help"}:
-            raise RequestError(
-                f"{model} can't be told --{flag}; it knows {', '.join(sorted(known))}."
-            )
+            raise RequestError(f"{model} has no --{flag}; it knows {', '.join(sorted(known))}.")

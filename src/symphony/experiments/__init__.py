@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "features": ["piece_features"],
         "replication": ["report_table"],
         "rolls": ["filling", "form_and_key", "pulse_and_scale", "songs_of"],
-        "scores": ["evaluate", "evaluation_rows"],
+        "scores": ["encoder_of", "evaluate", "evaluation_rows"],
         "seeds": ["train_arms", "train_once"],
         "walks": ["compare_walks"],
     },

@@ -28,7 +28,7 @@ FEWEST_PIECES, MOST_PIECES = 10, 10_000  # in a column
 FEWEST_NOTES = 8  # in a window, for it to count as music
 STAGES = 9  # of the progress bar
 COPY, REAL = "training copy", "unseen real"
-ENCODER = "char-rnn"  # whose features are compared, for every model alike
+ENCODER = "char-rnn"
 ENCODERS = dict.fromkeys(("asap", "maestro"), "char-rnn-performances")  # for performed music
 MUSICAL: dict[str, Callable[[Song], float]] = {  # of one piece, by their names in tables
     "notes a second": measures.notes_per_second,
@@ -72,8 +72,9 @@ def evaluate(
         progress: show a bar.
 
     Returns:
-        ``columns``, and ``rows`` of ``measure``, ``group`` and ``values``: for each column the
-        estimate with its 95 % confidence interval, None where undefined.
+        ``encoder``, the SHA-256 of the weights of :func:`encoder_of` the corpus; ``columns``, and
+        ``rows`` of ``measure``, ``group`` and ``values``: for each column the estimate with its
+        95 % confidence interval, None where undefined.
 
     Raises:
         RequestError: too few or too many samples, or a control that the model hasn't.
@@ -128,7 +129,8 @@ def evaluate(
         columns = {name: songs[:equal] for name, songs in columns.items()}
         rows += _likeness(columns, reference)
         done("sets compared")
-        rows += _encoded(columns, reference, ENCODERS.get(corpus.name, ENCODER), seed)
+        encoder = encoder_of(corpus.name)
+        rows += _encoded(columns, reference, encoder, seed)
         done("classified")
     return {
         "model": trained.name,
@@ -139,9 +141,15 @@ def evaluate(
         "seconds": seconds,
         "seed": seed,
         "controls": trained.card.defaults | dict(controls or {}),
+        "encoder": encoder.card.weights_sha256,
         "columns": list(columns),
         "rows": rows,
     }
+
+
+def encoder_of(corpus: str) -> Trained:
+    """The shipped network whose features compare pieces with a corpus, for every model alike."""
+    return load(ENCODERS.get(corpus, ENCODER))
 
 
 def real_windows(songs: Sequence[Song], most: int, seconds: float, seed: int) -> list[Song]:
@@ -251,9 +259,8 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _encoded(columns: Columns, reference: Sequence[Song], encoder_name: str, seed: int) -> Rows:
+def _encoded(columns: Columns, reference: Sequence[Song], encoder: Trained, seed: int) -> Rows:
     """What our own encoder hears: one network for all columns, whatever the model."""
-    encoder = load(encoder_name)
     real = piece_features(encoder, reference)
     mean, directions, _ = measures.principal_components(real, min(COMPONENTS, len(real) // 2))
     real = (real - mean) @ directions

@@ -58,7 +58,7 @@ class CriticSystem(RollSystem):
         r, rng = self.recipe, gan.step_rng(self.recipe.seed, step)
         generator, critic = nets["generator"], nets["critic"]
         for turn in range(r.critic_steps):
-            real, c = self.examples(data, step, turn)  # x [B, T, 128], and what is told of it
+            real, c = self.examples(data, step, turn)  # x [B, T, 128], and its condition c
             with torch.no_grad():
                 fake = generator(self.noise(data, rng), *c)  # x~ = G(z, c)
             epsilon = data.share(torch.rand(r.batch, 1, 1, generator=rng))

@@ -232,7 +232,7 @@ class Trained:
         for name in controls:
             if name not in known:
                 only = ", ".join(known) or "seconds and a seed"
-                raise RequestError(f"{self.name} can't be told {name}, only {only}.")
+                raise RequestError(f"{self.name} has no control {name}, only {only}.")
         chosen = self.system.controls(**(self.card.defaults | controls))
         check_fields(chosen)
         return chosen

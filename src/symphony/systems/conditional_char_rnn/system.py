@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, EventCodec, Plan
+from symphony.codecs import PRESETS, ConditionCodec, ConditionRows, Plan
 from symphony.codecs.conditions import LEVELS
 from symphony.codecs.conditions import REPORTED as REPORTED_CONDITION
 from symphony.codecs.plans import scale_histogram
 from symphony.errors import RequestError
 from symphony.song import Song
 from symphony.systems import streams
-from symphony.systems.char_rnn.system import CHORALES, REPORTED, WIDE, sized
+from symphony.systems.char_rnn.system import PERFORMANCES, REPORTED, WIDE, sized
 from symphony.systems.conditional_char_rnn import network as lstm
 from symphony.systems.sampling import SamplingControls
 from symphony.training.data import Data
@@ -127,17 +127,8 @@ class ConditionalCharRNN(streams.StreamSystem):
         return streams.LedEvents(network, self.recipe, seed, controls, axes, LEVELS, inputs)
 
 
-PERFORMANCES: dict[str, Any] = {
-    # The settings that chapter 2's search found, and no dropout: there is more music here than a
-    # small network can take in.
-    **CHORALES,
-    **{"corpus": "asap", "network": SHAPE, "steps": 11_000, "evaluate_every": 500},
-    # Seven classes of loudness leave a pianist two or three. And keys, not pedals: a network that
-    # also learns when each pedalled note dies away holds thrice as many notes as pianists do.
-    "codec": EventCodec(velocity_bins=32, pedal=False),
-}
 VARIANTS = {
-    "conditional-char-rnn": PERFORMANCES,
+    "conditional-char-rnn": {**PERFORMANCES, "network": SHAPE},
     "conditional-char-rnn-reported": {
         "network": replace(SHAPE, condition_dropout=0.0),
         **{"condition": REPORTED_CONDITION, **REPORTED},

@@ -184,7 +184,7 @@ class ConvEncoder(nn.Module):
 
 
 class DCRNNCritic(nn.Module):
-    """Looks at the roll, at its self-similarity, and at the key it was asked for."""
+    """Scores a roll by itself, by its self-similarity, and by how it keeps to its key."""
 
     def __init__(self, config: DCRNNConfig) -> None:
         super().__init__()
@@ -201,13 +201,13 @@ class DCRNNCritic(nn.Module):
     def forward(
         self, rolls: Float[Tensor, "B T 128"], key_histogram: Float[Tensor, "B 12"] | None = None
     ) -> Float[Tensor, " B"]:
-        """How real each roll looks for its key; only differences mean something."""
+        """A score for each roll under its key; only differences mean something."""
         heard = rolls[:, :, self.keys]  # [B, T, P]
         features = [self.roll(heard), self.form(self_similarity(heard))]
         if self.key is not None and key_histogram is not None:
             keys = functional.pad((rolls.mean(1) + 1) / 2, (0, -PITCHES % OCTAVE))  # [B, 132]
             classes = keys.unflatten(1, (-1, OCTAVE)).sum(1)  # [B, 12], C first
-            # Products, so that what sounds is weighed by what was asked for.
+            # Products, so that what sounds is weighed by the key's own histogram.
             match = classes[:, :, None] * center_histogram(key_histogram)[:, None]  # [B, 12, 12]
             features.append(functional.leaky_relu(self.key(match.flatten(1)), 0.2))  # [B, 32]
         return self.score(torch.cat(features, 1))[:, 0]  # [B]

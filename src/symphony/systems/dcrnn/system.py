@@ -103,7 +103,7 @@ class DCRNN(CriticSystem):
 
     def _check_key(self, trained: Trained, controls: DCRNNControls) -> None:
         if controls.key is not None and not self.recipe.network.conditional:
-            raise RequestError(f"{trained.name} was trained without keys: it can't be told one.")
+            raise RequestError(f"{trained.name} was trained without keys: it takes none.")
 
     def _noise(
         self, rows: int, seed: int, piece: int, form: str | None

@@ -77,7 +77,7 @@ class UNet(nn.Module):
         """A facade of -1 and 1 to the full roll, from -1 (silent) to 1 (sounding).
 
         Where the noise, from U(-1, 1), is below 0 the decoder's value is dropped, as by dropout of
-        a half. It is on when composing, too: it is all the chance there is.
+        a half. It stays on when composing: nothing else is random.
         """
         x, skips = facade[:, None], []  # [B, 1, T, 128]
         for i, down in enumerate(self.down):
