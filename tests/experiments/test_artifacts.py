@@ -52,7 +52,7 @@ def test_trials_follow_todays_recipes(path):
     runs = {(row["arm"], row["seed"]) for row in kept["rows"]}
     assert runs == {(arm, seed) for arm in module.ARMS for seed in module.SEEDS}
     for row in kept["rows"]:
-        steps = tuple(copied["step"] for copied in row["copying"])
+        steps = tuple(copied["step"] for copied in row.get("copying", []))
         assert steps == module.ARMS[row["arm"]].snapshots
 
 

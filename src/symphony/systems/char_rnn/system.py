@@ -55,7 +55,7 @@ REPORTED: dict[str, Any] = {
 # The copyist differs from its model in what it hears and in when it stops, and in nothing else.
 CHORALES: dict[str, Any] = {
     "network": replace(WIDE, dropout=0.25),
-    **{"steps": 12_000, "window": 128, "lr": 4e-3, "schedule": "cosine", "warmup": 50},
+    **{"steps": 6500, "window": 128, "lr": 4e-3, "schedule": "cosine", "warmup": 50},
     **{"transpose": ALL_KEYS, "evaluate_every": 250},
 }
 OVERFIT: dict[str, Any] = {
