@@ -25,12 +25,12 @@ SEEDS = (0, 1, 2)
 WASSERSTEIN = replace(
     recipe(MODEL),
     network=WGANConfig(channels=128, critic_channels=12),
-    **{"steps": 600, "evaluate_every": 50},
+    **{"steps": 600, "evaluate_every": 50, "generator_lr": 2e-4, "discriminator_lr": 2e-4},
 )
 NETWORK = WGANConfig(channels=128, critic_channels=12, lowest=30, pitches=64, binary=True)
 BINARY = replace(WASSERSTEIN, network=NETWORK)
 LOSSES = {"Wasserstein": WASSERSTEIN, "bce": replace(WASSERSTEIN, loss="bce", gp_weight=0.0)}
-RATES = (1e-3, 5e-3)  # of both networks, beside 2e-4
+RATES = (1e-3, 5e-3)  # of both networks, beside the 2e-4 of the others
 ARMS = {
     **LOSSES,
     "grey": replace(BINARY, network=replace(NETWORK, binary=False)),

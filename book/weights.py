@@ -64,7 +64,7 @@ REFINED = {
 }
 PLAYED = ("conditional-char-rnn",)  # on a page, in the reader's browser
 # Models whose temperature and top-p validation chose; the copyist draws as it has learned to.
-DRAWN_AS_CHOSEN = ("char-rnn", "conditional-char-rnn")
+DRAWN_AS_CHOSEN = ("char-rnn", "char-rnn-performances", "conditional-char-rnn")
 
 
 def follows(folder: Path, chosen: Recipe) -> bool:

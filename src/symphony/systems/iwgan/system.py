@@ -39,7 +39,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "network": WGANConfig(channels=128, critic_channels=12, lowest=30, pitches=64, binary=True),
         "to_c": True,
         **{"steps": 6000, "critic_steps": 3, "ema_decay": 0.99, "evaluate_every": 100},
-        **{"generator_lr": 2e-4, "discriminator_lr": 2e-4},
+        **{"generator_lr": 5e-4, "discriminator_lr": 5e-4},
     },
     "tiny": {"network": WGANConfig(16, 8, channels=16, critic_channels=2), **TINY},
     "full": {
