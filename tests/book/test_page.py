@@ -28,7 +28,7 @@ def open_page(browser):
     """Opens a page and keeps what it asked for elsewhere and what it complained of."""
     contexts = []
 
-    def opened(name, width=1280, theme="light"):
+    def opened(name, width=1280, theme="light", first_visit=False):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
         contexts.append(context)
         page = context.new_page()
@@ -36,7 +36,8 @@ def open_page(browser):
         page.on("request", lambda r: page.asked.append(r.url))
         page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
+        if not first_visit:
+            page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
         file, _, question = name.partition("?")
         page.goto((PAGE / file).as_uri() + (f"?{question}" if question else ""))
         page.wait_for_load_state("load")
@@ -82,6 +83,13 @@ def test_a_page_is_quiet_offline_and_fits(open_page, name, width, theme):
     for kind in seen:
         for element in page.query_selector_all(kind)[:3]:
             assert element.evaluate(CONTRAST) >= 4.5, kind
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_first_visit_is_quiet_and_follows_the_readers_system(open_page, theme):
+    page = open_page("book/intro.html", theme=theme, first_visit=True)
+    assert page.errors == []
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
 
 
 @pytest.mark.parametrize("name", PAGES)
