@@ -177,7 +177,7 @@ NOISE = [
     ({"top_p": 0.9}, "has no control top_p"),
     ({"greedy": True}, "has no control greedy"),
 ]
-KEYLESS = [({"form": "A B"}, "has no control form"), ({"key": "C major"}, "can't be told key")]
+KEYLESS = [({"form": "A B"}, "has no control form"), ({"key": "C major"}, "has no control key")]
 REFUSED = {
     "char-rnn": [*SYMBOLS, ({"key": "C major"}, "has no control key")],
     "ngram-2": SYMBOLS,
