@@ -68,7 +68,7 @@ PERFORMANCES: dict[str, Any] = {
     **CHORALES,
     **{"corpus": "asap", "network": WIDE, "steps": 11_000, "evaluate_every": 500},
     # Seven classes of loudness leave a pianist two or three. And keys, not pedals: a network that
-    # also learns when each pedalled note dies away holds thrice as many notes as pianists do.
+    # also learns when each pedalled note dies away holds more than twice as many as pianists do.
     "codec": EventCodec(velocity_bins=32, pedal=False),
 }
 VARIANTS: dict[str, dict[str, Any]] = {
